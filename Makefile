@@ -1,0 +1,76 @@
+# A thin front to Meson. `make` builds build/hark; `make help` tells the rest.
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 30
+# Developers' builds: a warning is an error, and the sanitizers watch.
+STRICT = --werror -Dtests=enabled
+SANITIZE = -Db_sanitize=address,undefined
+STYLED = $(wildcard cli lib render include docs/examples tests)
+
+all: build/build.ninja
+	@meson compile -C build
+
+help:
+	@echo 'make                build build/hark'
+	@echo 'make run            install what is missing, build, list the listeners of this machine'
+	@echo 'make test           install what is missing, run every test, sanitizers included'
+	@echo 'make install        to PREFIX ($(PREFIX)), below DESTDIR'
+	@echo 'make bench          measure against ss, netstat and lsof'
+	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make bless          rewrite the golden files from what is printed today'
+	@echo 'make lint, format   check the style; reformat the C files'
+	@echo 'make deps clean     install what building and testing need; remove the build folders'
+
+deps:
+	@scripts/deps test
+
+run:
+	@scripts/deps build
+	@$(MAKE) --no-print-directory all
+	@build/hark || [ $$? = 1 ]
+	@[ "$$(build/hark --ndjson | wc -l)" -ge 3 ] || \
+		printf '\nNot much listens here. To see what hark is for: build/hark demo\n'
+
+test: build-asan/build.ninja build-clang/build.ninja
+	@tests/run.py build-asan build-clang:unit,replay,fuzz,examples
+
+lint: build-asan/build.ninja
+	@tests/run.py build-asan:lint
+
+bless: build-asan/build.ninja
+	@HARK_BLESS=1 tests/run.py build-asan:golden
+
+bench: all
+	@HARK=build/hark tests/bench/bench.py
+
+fuzz: build-fuzz/build.ninja
+	@scripts/fuzz build-fuzz $(FUZZ_SECONDS)
+
+format:
+	@find $(STYLED) -name '*.[ch]' -print0 | xargs -0 clang-format -i
+
+# The prefix is also written into the pkg-config file, so a new one configures again.
+install: all
+	@meson configure build --prefix '$(PREFIX)'
+	@meson install -C build
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+clean:
+	rm -rf build build-asan build-clang build-fuzz
+
+build/build.ninja:
+	@scripts/deps --check build
+	@meson setup build --buildtype=debugoptimized --prefix '$(PREFIX)'
+
+build-asan/build.ninja: | deps
+	@CC=gcc meson setup build-asan --buildtype=debug --optimization=1 $(STRICT) $(SANITIZE)
+
+build-clang/build.ninja: | deps
+	@CC=clang meson setup build-clang --buildtype=debugoptimized $(STRICT)
+
+# A library that clang's sanitizers watch has symbols that only the program's run time defines.
+build-fuzz/build.ninja: | deps
+	@CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dfuzz=enabled $(SANITIZE) \
+		-Db_lundef=false
+
+.PHONY: all help deps run test lint bless bench fuzz format install clean
