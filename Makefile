@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
 # Developers' builds: a warning is an error, and the sanitizers watch.
-STRICT = --werror -Dtests=enabled
+STRICT = --werror -Dtests=true
 SANITIZE = -Db_sanitize=address,undefined
 STYLED = $(wildcard cli lib render include docs/examples tests)
 
@@ -60,7 +60,7 @@ clean:
 
 build/build.ninja:
 	@scripts/deps --check build
-	@meson setup build --buildtype=debugoptimized --prefix '$(PREFIX)'
+	@meson setup build --buildtype=debugoptimized -Dtests=false --prefix '$(PREFIX)'
 
 build-asan/build.ninja: | deps
 	@CC=gcc meson setup build-asan --buildtype=debug --optimization=1 $(STRICT) $(SANITIZE)
@@ -70,7 +70,7 @@ build-clang/build.ninja: | deps
 
 # A library that clang's sanitizers watch has symbols that only the program's run time defines.
 build-fuzz/build.ninja: | deps
-	@CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dfuzz=enabled $(SANITIZE) \
+	@CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dtests=true -Dfuzz=true $(SANITIZE) \
 		-Db_lundef=false
 
 .PHONY: all help deps run test lint bless bench fuzz format install clean

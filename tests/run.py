@@ -6,7 +6,8 @@
 Meson schedules the test programs; the TAP that they print is counted here, from Meson's log,
 because Meson's own totals count programs. Everything that is not a clean run is a failure: a
 program that died, timed out, broke its plan, or tested nothing without saying why. Ends with the
-line "N passed, N failed", and ", N skipped" if any; exits 0 only if something passed and nothing failed.
+line "N passed, N failed", and ", N skipped" if any; exits 0 only if something passed and nothing
+failed.
 """
 import collections
 import json
@@ -67,7 +68,7 @@ class Program:
         elif self.record["returncode"] < 0:
             problem = f"killed by signal {-self.record['returncode']}"
         elif len(self.plans) != 1:
-            problem = f"printed {len(self.plans)} plans, ended with status {self.record['returncode']}"
+            problem = f"{len(self.plans)} plans, exit status {self.record['returncode']}"
         elif int(self.plans[0]["count"]) != ran:
             problem = f"planned {self.plans[0]['count']} tests, ran {ran}"
         elif ran == 0:
@@ -91,8 +92,8 @@ def run(build, suites):
     subprocess.run(command, stdin=subprocess.DEVNULL)
     records = [json.loads(line) for line in log.open()] if log.exists() else []
     if not records:
-        records = [{"name": "build", "result": "ERROR", "returncode": 1, "stdout": "1..1\nnot ok 1 - "
-                    "meson test ran nothing: see its words above"}]
+        records = [{"name": "build", "result": "ERROR", "returncode": 1, "stdout":
+                    "1..1\nnot ok 1 - meson test ran nothing: see its words above"}]
     for record in records:
         yield record["name"], Program(record)
 
