@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Measure hark against ss, netstat and lsof in worlds of known size.
+
+Timings decide nothing: a goal that was missed is printed as MISSED and the exit status is 0. It is
+1 when a command did not list what the world holds, or when no world could be made.
+"""
+
+import argparse
+import collections
+import dataclasses
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import listers
+import report
+import worlds
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+LEAST_ROUNDS = {"idle": 7, "small": 7, "medium": 7, "large": 5}
+USUAL_ROUNDS = {"idle": 41, "small": 41, "medium": 11, "large": 5}
+NOISY_LOAD = 0.5
+NOISY_BUSY = 0.1
+NOTHING = listers.Listed(None, None)
+
+Run = collections.namedtuple("Run", "wall_ms user_ms system_ms rss_kib status")
+
+
+@dataclasses.dataclass
+class Measured:
+    """One command in one world."""
+
+    runs: list
+    seen: listers.Listed
+    expected: listers.Listed
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--world", action="append", choices=worlds.NAMES,
+                        help="may be given more than once (default: all)")
+    parser.add_argument("--rounds", type=int, default=0,
+                        help="at least 7 are run, 5 in the large world")
+    parser.add_argument("--seed", type=int, default=1, help="of the order within the rounds")
+    parser.add_argument("--out", type=pathlib.Path, help="write the report to this file, too")
+    return parser.parse_args()
+
+
+def build_tools(folder):
+    """Compiled here, so that any build folder can be measured, one without tests as well."""
+    compiler = os.environ.get("CC", "cc").split()
+    for source in (TESTS / "tools/worldgen.c", TESTS / "bench/measure.c"):
+        subprocess.run(compiler + ["-std=gnu11", "-O2", "-D_GNU_SOURCE", source, "-o",
+                                   f"{folder}/{source.stem}"], check=True)
+
+
+def busy_share():
+    """How much of this machine's processors others use, 0 to 1, watched for a second."""
+    def ticks():
+        fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        numbers = [int(field) for field in fields[:8]]
+        return sum(numbers), numbers[3] + numbers[4]
+
+    total, idle = ticks()
+    time.sleep(1)
+    total_after, idle_after = ticks()
+    return 1 - (idle_after - idle) / max(1, total_after - total)
+
+
+def describe_noise(is_first):
+    """The load average holds our own last world: only before the first does it tell of others."""
+    load, busy = os.getloadavg()[0], busy_share()
+    text = f"Before it, the load average was {load:.2f}, the processors {busy:.0%} busy."
+    if (is_first and load > NOISY_LOAD) or busy > NOISY_BUSY:
+        text += " WARNING: not a quiet machine; trust the ratios, not the times."
+    return text
+
+
+def measure(tool, words):
+    done = subprocess.run([tool, *words], stdout=subprocess.PIPE, check=True)
+    wall, user, system, rss, status = (int(field) for field in done.stdout.split())
+    return Run(wall / 1e6, user / 1e3, system / 1e3, rss, status)
+
+
+def measure_world(world, chosen, n_rounds, order, tool):
+    measured = {}
+    for lister in chosen:
+        seen = lister.listed() if lister.count else NOTHING
+        expected = lister.expected(world.facts) if lister.count else NOTHING
+        measured[lister.name] = Measured([], seen, expected)
+    for round_number in range(-1, n_rounds):
+        for lister in order.sample(chosen, len(chosen)):
+            run = measure(tool, lister.words)
+            if round_number >= 0:
+                measured[lister.name].runs.append(run)
+    return measured
+
+
+def become_root():
+    """A user namespace is enough for worlds that need no limit raised."""
+    if os.geteuid() != 0:
+        words = ["unshare", "--user", "--map-root-user", sys.executable, *sys.argv]
+        os.execvp(words[0], words)
+
+
+def main():
+    arguments = parse_arguments()
+    become_root()
+    order = random.Random(arguments.seed)
+    chosen = [lister for lister in listers.listers() if lister.is_installed()]
+    lines = []
+    n_measured = n_wrong = 0
+
+    def say(more):
+        for line in more:
+            lines.append(line)
+            print(line, flush=True)
+
+    say([report.INTRODUCTION.format(seed=arguments.seed)])
+    say([*report.machine_lines(listers.versions()), ""])
+    with tempfile.TemporaryDirectory(prefix="hark-bench-") as folder:
+        build_tools(folder)
+        for name in arguments.world or worlds.NAMES:
+            n_rounds = max(arguments.rounds or USUAL_ROUNDS[name], LEAST_ROUNDS[name])
+            noise = describe_noise(n_measured == 0)
+            try:
+                with worlds.World(name, f"{folder}/worldgen") as world:
+                    measured = measure_world(world, chosen, n_rounds, order, f"{folder}/measure")
+            except worlds.WorldError as error:
+                say(report.skipped_lines(name, error))
+                continue
+            say(report.world_lines(name, world.facts, noise, n_rounds, measured))
+            n_measured += 1
+            n_wrong += sum(not report.is_right(one) for one in measured.values())
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines))
+    if n_wrong:
+        print(f"{n_wrong} commands did not list what the world holds", file=sys.stderr)
+    return 1 if n_wrong or not n_measured else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
