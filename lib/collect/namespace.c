@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Which network namespace this is, what its IPv6 switches say, and on which machine. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collect.h"
+#include "text.h"
+
+/* The number of "net:[4026531840]", 0 if it is not told. */
+static uint64_t read_inode(int proc_fd)
+{
+	char target[64];
+	const char *at = target;
+	uint64_t inode;
+	ssize_t length;
+
+	length = proc_fd < 0 ? -1 : readlinkat(proc_fd, "self/ns/net", target, sizeof(target) - 1);
+	if (length < 0)
+		return 0;
+	target[length] = '\0';
+	if (strncmp(at, "net:[", 5))
+		return 0;
+	at += 5;
+	return text_take_u64(&at, 10, UINT64_MAX, &inode) && !strcmp(at, "]") ? inode : 0;
+}
+
+/* The file below /run/netns that is this namespace (`ip netns` mounts them there), or NULL. */
+static int find_name(struct hark_source *source, struct hark_snapshot *snapshot,
+		     struct hark_namespace *namespace)
+{
+	int fd, r = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	fd = source->proc_fd < 0 ? -1 :
+				   openat(source->proc_fd, "self/root/run/netns",
+					  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir))) {
+		struct stat status;
+
+		if (entry->d_name[0] == '.' ||
+		    fstatat(fd, entry->d_name, &status, AT_NO_AUTOMOUNT) < 0 ||
+		    status.st_ino != namespace->inode)
+			continue;
+		namespace->name = arena_strdup(&snapshot->arena, entry->d_name);
+		r = namespace->name ? 0 : -ENOMEM;
+		break;
+	}
+	closedir(dir);
+	return r;
+}
+
+static enum hark_tristate read_switch(int proc_fd, const char *path)
+{
+	char text[16];
+
+	if (source_read_file(proc_fd, path, text, sizeof(text)) < 1)
+		return HARK_UNKNOWN;
+	return text[0] == '0' ? HARK_NO : HARK_YES;
+}
+
+static bool exists(int proc_fd, const char *path)
+{
+	return proc_fd >= 0 && faccessat(proc_fd, path, F_OK, 0) == 0;
+}
+
+/*
+ * A kernel without IPv6 (ipv6.disable=1, or not built in) has neither switches nor addresses; one
+ * that hides its switches (gVisor) still has the file of addresses.
+ */
+static bool lacks_ipv6(int proc_fd)
+{
+	return exists(proc_fd, "sys/net") && !exists(proc_fd, "sys/net/ipv6") &&
+	       exists(proc_fd, "net") && !exists(proc_fd, "net/if_inet6");
+}
+
+/* One line of a file, or NULL where it cannot be read. */
+static int read_line(struct hark_source *source, struct hark_snapshot *snapshot, const char *path,
+		     const char **ret)
+{
+	char text[256];
+
+	*ret = NULL;
+	if (source_read_file(source->proc_fd, path, text, sizeof(text)) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	*ret = arena_strdup(&snapshot->arena, text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot)
+{
+	int proc_fd = source->proc_fd;
+	struct hark_namespace *namespace = array_push(&snapshot->namespaces);
+	int r;
+
+	if (!namespace)
+		return -ENOMEM;
+	snapshot->time = source->ops->time(source);
+	namespace->inode = read_inode(proc_fd);
+	namespace->bindv6only = read_switch(proc_fd, "sys/net/ipv6/bindv6only");
+	namespace->ipv6_disabled =
+		lacks_ipv6(proc_fd) ? HARK_YES :
+				      read_switch(proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
+	namespace->places_presence = HARK_UNSUPPORTED; /* until collect_places() was asked */
+	r = namespace->inode ? find_name(source, snapshot, namespace) : 0;
+	if (r == 0)
+		r = read_line(source, snapshot, "sys/kernel/hostname", &snapshot->host);
+	if (r == 0)
+		r = read_line(source, snapshot, "sys/kernel/osrelease", &snapshot->kernel);
+	return r;
+}
