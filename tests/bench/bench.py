@@ -102,7 +102,7 @@ def measure_world(world, chosen, n_rounds, order, tool):
 
 
 def become_root():
-    """A user namespace will do where no limit need be raised; its network is one to come back to."""
+    """Enough where no limit need be raised. The new network is there to come back to."""
     if os.geteuid() != 0:
         words = ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv]
         os.execvp(words[0], words)
