@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Joins what was found open with the sockets. One inode may stand for several sockets (rows), and many
+ * descriptors for one inode, so the finds are grouped by inode first and then copied to each socket's row.
+ */
+#include "holders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collect.h"
+
+/* The inode of the first PID namespace: PROC_PID_INIT_INO of the kernel's proc_ns.h. */
+#define FIRST_PID_NAMESPACE "pid:[4026531836]"
+
+void holders_found_fini(struct holders_found *found)
+{
+	array_fini(&found->finds);
+	array_fini(&found->processes);
+	arena_fini(&found->arena);
+}
+
+static int number_inodes(const struct hark_snapshot *snapshot, struct hash *inodes)
+{
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		uint32_t inode = snapshot->sockets.items[i].inode;
+		int r;
+
+		if (!inode || hash_get(inodes, inode) != UINT32_MAX)
+			continue;
+		r = hash_put(inodes, inode, inodes->n);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+struct pid_order {
+	uint32_t pid;
+	uint32_t old; /* index before sorting */
+};
+
+static int compare_pids(const void *left, const void *right)
+{
+	const struct pid_order *a = left, *b = right;
+
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+/* Moves the processes to the snapshot, by pid and each once; the finds follow. */
+static int move_processes(struct hark_snapshot *snapshot, struct holders_found *found)
+{
+	uint32_t n = found->processes.n;
+	struct pid_order *order = reallocarray(NULL, n + 1, sizeof(*order));
+	uint32_t *moved_to = reallocarray(NULL, n + 1, sizeof(*moved_to));
+	int r = order && moved_to ? array_reserve(&snapshot->processes, n) : -ENOMEM;
+
+	if (r < 0)
+		goto out;
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = (struct pid_order){ .pid = found->processes.items[i].pid, .old = i };
+	qsort(order, n, sizeof(*order), compare_pids);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!i || order[i].pid != order[i - 1].pid)
+			snapshot->processes.items[snapshot->processes.n++] =
+				found->processes.items[order[i].old];
+		moved_to[order[i].old] = snapshot->processes.n - 1;
+	}
+	for (uint32_t i = 0; i < found->finds.n; i++)
+		found->finds.items[i].process = moved_to[found->finds.items[i].process];
+	arena_absorb(&snapshot->arena, &found->arena);
+out:
+	free(order);
+	free(moved_to);
+	return r;
+}
+
+static int compare_finds(const void *left, const void *right)
+{
+	const struct holders_find *a = left, *b = right;
+
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	if (a->process != b->process)
+		return a->process < b->process ? -1 : 1;
+	return (a->fd > b->fd) - (a->fd < b->fd);
+}
+
+/* Sorts the finds, drops doubles (two threads' tables), and tells where each inode's begin. */
+static void group_finds(struct holders_found *found, uint32_t *first_of, uint32_t n_inodes)
+{
+	struct holders_find *finds = found->finds.items;
+	uint32_t n = 0, inode = 0;
+
+	if (found->finds.n)
+		qsort(finds, found->finds.n, sizeof(*finds), compare_finds);
+	for (uint32_t i = 0; i < found->finds.n; i++) {
+		if (n && !compare_finds(&finds[n - 1], &finds[i]))
+			continue;
+		while (inode <= finds[i].inode)
+			first_of[inode++] = n;
+		finds[n++] = finds[i];
+	}
+	while (inode <= n_inodes)
+		first_of[inode++] = n;
+	found->finds.n = n;
+}
+
+/* Whether processes may exist that this /proc does not list at all. */
+static bool is_inner_pid_namespace(const struct hark_source *source)
+{
+	char target[sizeof(FIRST_PID_NAMESPACE)];
+	ssize_t length = readlinkat(source->proc_fd, "self/ns/pid", target, sizeof(target));
+
+	return length > 0 && ((size_t)length != strlen(FIRST_PID_NAMESPACE) ||
+			      memcmp(target, FIRST_PID_NAMESPACE, (size_t)length));
+}
+
+/* Counts of one note. */
+static int note_times(struct hark_snapshot *snapshot, uint32_t times, enum hark_note_why why,
+		      int error, const char *detail)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < times && r >= 0; i++)
+		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, why, error, detail);
+	return r;
+}
+
+static int note_found(struct hark_snapshot *snapshot, const struct holders_found *found)
+{
+	bool is_root = geteuid() == 0;
+	int r = note_times(
+		snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+		is_root ? "the descriptors of these processes are closed even to root here" :
+			  "the descriptors of these processes may not be read; "
+			  "run as root to see every holder");
+
+	if (r >= 0)
+		r = note_times(snapshot, found->hides_others, HARK_NOTE_PERMISSION, 0,
+			       "/proc does not list the processes of others (hidepid); "
+			       "run as root to see every holder");
+	if (r >= 0)
+		r = note_times(snapshot, found->n_failed, HARK_NOTE_FAILED, found->error,
+			       "the descriptors of these processes could not be read");
+	if (r >= 0)
+		r = note_times(snapshot, found->hit_limit, HARK_NOTE_LIMIT, 0,
+			       "more descriptors hold sockets than are kept");
+	if (r >= 0)
+		r = note_times(
+			snapshot, found->hit_budget, HARK_NOTE_LIMIT, 0,
+			"command lines, paths and cgroups were left out, for there are too many");
+	return r;
+}
+
+/* What may be hidden from the search as a whole. */
+struct blind_spots {
+	bool is_complete;         /* all processes of this /proc were looked into */
+	bool has_outer_processes; /* but there may be others */
+	uint32_t n_unheld;        /* sockets that those may hold */
+};
+
+/* Copies each inode's finds to its sockets. */
+static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
+		struct holders_found *found, const uint32_t *first_of, struct blind_spots *blind)
+{
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+		uint32_t inode = hash_get(inodes, socket->inode), n;
+
+		socket->holders = HARK_ABSENT;
+		socket->holders_complete = true;
+		if (!socket->inode)
+			continue;
+		n = first_of[inode + 1] - first_of[inode];
+		if (n > ROWS_MAX - snapshot->holders.n) {
+			n = ROWS_MAX - snapshot->holders.n;
+			found->hit_limit = true;
+			blind->is_complete = false;
+		}
+		if (array_reserve(&snapshot->holders, n) < 0)
+			return -ENOMEM;
+		socket->first_holder = snapshot->holders.n;
+		socket->n_holders = n;
+		for (uint32_t k = first_of[inode]; k < first_of[inode] + n; k++)
+			snapshot->holders.items[snapshot->holders.n++] =
+				(struct hark_holder){ .socket = i,
+						      .process = found->finds.items[k].process,
+						      .fd = found->finds.items[k].fd };
+		socket->holders_complete = blind->is_complete && (n || !blind->has_outer_processes);
+		if (n)
+			socket->holders = HARK_KNOWN;
+		else if (!socket->holders_complete)
+			socket->holders = HARK_DENIED;
+		blind->n_unheld += !n;
+	}
+	return 0;
+}
+
+static int join_found(struct hark_source *source, struct hark_snapshot *snapshot,
+		      const struct hash *inodes, struct holders_found *found)
+{
+	struct blind_spots blind = {
+		.is_complete = !found->n_denied && !found->n_failed && !found->hides_others &&
+			       !found->hit_limit,
+		.has_outer_processes = is_inner_pid_namespace(source),
+	};
+	uint32_t *first_of = reallocarray(NULL, inodes->n + 1, sizeof(*first_of));
+	int r = first_of ? move_processes(snapshot, found) : -ENOMEM;
+
+	if (r >= 0) {
+		group_finds(found, first_of, inodes->n);
+		r = join(snapshot, inodes, found, first_of, &blind);
+	}
+	if (r >= 0)
+		r = note_found(snapshot, found);
+	if (r >= 0 && blind.has_outer_processes)
+		r = note_times(snapshot, blind.n_unheld, HARK_NOTE_PERMISSION, 0,
+			       "nobody in this PID namespace holds these sockets, "
+			       "and processes outside of it cannot be seen");
+	free(first_of);
+	return r;
+}
+
+static int leave_unknown(struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		socket->holders = socket->inode ? HARK_UNSUPPORTED : HARK_ABSENT;
+		socket->holders_complete = !socket->inode;
+	}
+	return snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_UNSUPPORTED, -ENOENT,
+			     "there is no /proc that lists processes");
+}
+
+int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details)
+{
+	struct hash inodes = { 0 };
+	struct holders_found found = { 0 };
+	int r = number_inodes(snapshot, &inodes);
+
+	if (r >= 0 && inodes.n) {
+		struct holders_question question = { .source = source,
+						     .inodes = &inodes,
+						     .n_inodes = inodes.n,
+						     .details = details };
+
+		r = holders_by_proc(&question, &found);
+	}
+	if (r >= 0)
+		r = join_found(source, snapshot, &inodes, &found);
+	else if (r == -ENOENT)
+		r = leave_unknown(snapshot);
+	holders_found_fini(&found);
+	hash_fini(&inodes);
+	return r;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "source.h"
+#include "text.h"
+
+/* Fields of /proc/PID/stat that lie between the command's ')' and the start time. */
+#define STAT_FIELDS_TO_START 20
+
+/* A copy of a long text while the budget lasts; *ret stays NULL beyond it. 0 or -ENOMEM. */
+static int keep(struct process_reader *reader, size_t length, const char **ret)
+{
+	if (length >= reader->budget) {
+		reader->hit_budget = true;
+		return 0;
+	}
+	reader->budget -= length + 1;
+	*ret = arena_memdup(reader->arena, reader->text, length);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int read_command(struct process_reader *reader, int dir_fd, struct hark_process *process)
+{
+	ssize_t length = source_read_file(dir_fd, "comm", reader->text, sizeof(reader->text));
+
+	if (length == -ENOENT || length == -ESRCH)
+		return -ESRCH;
+	if (length < 0)
+		return 0;
+	/* The kernel ends it with a newline; any before is the process's own. */
+	if (length && reader->text[length - 1] == '\n')
+		length--;
+	process->command =
+		arena_memdup(reader->arena, reader->text, strnlen(reader->text, (size_t)length));
+	return process->command ? 0 : -ENOMEM;
+}
+
+static int optional(const char *text, struct arena *arena, const char **ret)
+{
+	if (!text[0])
+		return 0;
+	*ret = arena_strdup(arena, text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int process_set_cgroup(struct hark_process *process, struct arena *arena, const char *path,
+		       size_t length)
+{
+	struct cgroup_names names;
+	int r;
+
+	cgroup_parse(path, length, &names);
+	process->runtime = names.runtime;
+	process->cgroup = arena_memdup(arena, path, length);
+	if (!process->cgroup)
+		return -ENOMEM;
+	r = optional(names.unit, arena, &process->unit);
+	if (r >= 0)
+		r = optional(names.container, arena, &process->container);
+	if (r >= 0)
+		r = optional(names.pod, arena, &process->pod);
+	return r;
+}
+
+static int read_cgroup(struct process_reader *reader, int dir_fd, struct hark_process *process)
+{
+	struct hark_process *last = &reader->last;
+	const char *path;
+	size_t length;
+	int r;
+
+	if (source_read_file(dir_fd, "cgroup", reader->text, sizeof(reader->text)) < 0 ||
+	    !cgroup_choose(reader->text, &path, &length))
+		return 0;
+	if (!last->cgroup || strlen(last->cgroup) != length || memcmp(last->cgroup, path, length)) {
+		if (length >= reader->budget) {
+			reader->hit_budget = true;
+			return 0;
+		}
+		reader->budget -= length + 1;
+		*last = (struct hark_process){ 0 };
+		r = process_set_cgroup(last, reader->arena, path, length);
+		if (r < 0)
+			return r;
+	}
+	process->cgroup = last->cgroup;
+	process->unit = last->unit;
+	process->container = last->container;
+	process->runtime = last->runtime;
+	process->pod = last->pod;
+	return 0;
+}
+
+static int read_command_line(struct process_reader *reader, int dir_fd,
+			     struct hark_process *process)
+{
+	ssize_t length =
+		source_read_file(dir_fd, "cmdline", reader->text, PROCESS_COMMAND_LINE_MAX + 1);
+
+	while (length > 0 && !reader->text[length - 1])
+		length--;
+	if (length <= 0)
+		return 0;
+	for (char *c = reader->text; (c = memchr(c, '\0', (size_t)(reader->text + length - c)));)
+		*c = ' ';
+	return keep(reader, (size_t)length, &process->command_line);
+}
+
+static int read_executable(struct process_reader *reader, int dir_fd, struct hark_process *process)
+{
+	ssize_t length = readlinkat(dir_fd, "exe", reader->text, sizeof(reader->text));
+
+	return length > 0 ? keep(reader, (size_t)length, &process->executable) : 0;
+}
+
+/* "Uid:" of status: real, effective, saved and file system's. */
+static void read_uid(struct process_reader *reader, int dir_fd, struct hark_process *process)
+{
+	const char *at;
+	uint64_t uid;
+
+	if (source_read_file(dir_fd, "status", reader->text, sizeof(reader->text)) < 0)
+		return;
+	at = strstr(reader->text, "\nUid:");
+	if (!at)
+		return;
+	at += strlen("\nUid:");
+	at += strspn(at, " \t");
+	at += strspn(at, "0123456789");
+	at += strspn(at, " \t");
+	if (text_take_u64(&at, 10, UINT32_MAX, &uid))
+		process->uid = (uint32_t)uid;
+}
+
+static void read_start(struct process_reader *reader, int dir_fd, struct hark_process *process)
+{
+	const char *at;
+
+	if (source_read_file(dir_fd, "stat", reader->text, sizeof(reader->text)) < 0)
+		return;
+	/* The command stands in brackets and may hold brackets itself: only the last one ends it. */
+	at = strrchr(reader->text, ')');
+	for (int i = 0; at && i < STAT_FIELDS_TO_START; i++) {
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+	if (at)
+		text_take_u64(&at, 10, UINT64_MAX, &process->start_ticks);
+}
+
+int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret)
+{
+	struct hark_process process = { .pid = pid, .uid = HARK_NONE };
+	int r = read_command(reader, dir_fd, &process);
+
+	if (r >= 0 && reader->details & HARK_DETAIL_CGROUP)
+		r = read_cgroup(reader, dir_fd, &process);
+	if (r >= 0 && reader->details & HARK_DETAIL_PROCESS) {
+		read_uid(reader, dir_fd, &process);
+		read_start(reader, dir_fd, &process);
+		r = read_executable(reader, dir_fd, &process);
+		if (r >= 0)
+			r = read_command_line(reader, dir_fd, &process);
+	}
+	if (r >= 0)
+		*ret = process;
+	return r;
+}

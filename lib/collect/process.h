@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells of one process. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "rows.h"
+
+/* Longest command line that is kept. */
+#define PROCESS_COMMAND_LINE_MAX 4096
+
+/* What the readings of one thread share. */
+struct process_reader {
+	struct arena *arena;      /* where texts go */
+	uint32_t details;         /* of enum hark_detail */
+	size_t budget;            /* bytes of long texts that may still be kept */
+	bool hit_budget;          /* some were left out */
+	struct hark_process last; /* whose cgroup was read last: neighbours tend to share it */
+	char text[16384];
+};
+
+/*
+ * Reads the process whose /proc/PID is open as `dir_fd`: command always, the rest as details ask. All comes
+ * through this one descriptor, which a reused pid does not revive. -ESRCH when the process is gone,
+ * -ENOMEM; what could not be read stays NULL.
+ */
+int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret);
+
+/* Sets cgroup, unit, container, runtime and pod from a path. 0 or -ENOMEM. */
+int process_set_cgroup(struct hark_process *process, struct arena *arena, const char *path,
+		       size_t length);
+
+#endif
