@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Selections inside of the library: what they are made of, and what can be told of them before everything
+ * is known about a socket.
+ */
+#ifndef SELECT_H
+#define SELECT_H
+
+#include <hark/select.h>
+
+#include "arena.h"
+#include "question.h"
+
+enum term_kind {
+	TERM_PROTOCOL,
+	TERM_LABEL,
+	TERM_STATE,
+	TERM_PORT,
+	TERM_ADDRESS,
+	TERM_COMMAND,
+	TERM_PID,
+	TERM_USER,
+	TERM_UNIT,
+	TERM_CONTAINER,
+	TERM_POD,
+	TERM_NETNS,
+	TERM_DEVICE,
+	TERM_INODE,
+	TERM_COOKIE,
+};
+
+/* One alternative of a selector. */
+struct term {
+	enum term_kind kind;
+	bool is_last;              /* the next term begins another selector */
+	uint32_t protocols;        /* these alone; 0: any */
+	struct port_range ports;   /* high is 0: any */
+	struct hark_prefix prefix; /* address */
+	uint64_t number;  /* state, pid, user id, inode or cookie; netns and dev: 0 or a number */
+	const char *text; /* pattern or name; address: its scope or NULL; label: "4", "6" or "46" */
+};
+
+struct hark_selection {
+	struct arena arena;
+	ARRAY(struct term) terms;
+	uint32_t families;  /* 1 << enum hark_family */
+	uint32_t protocols; /* 1 << enum hark_protocol, 0: all */
+};
+
+/* All that follows takes NULL for a selection that everything matches. */
+
+/* The details (enum hark_detail) that hark_selection_matches() rests on. */
+uint32_t selection_details(const struct hark_selection *selection);
+
+/*
+ * False where the socket will not match, whatever is found out of answers, holders and cgroups. Needs the
+ * socket's own row alone, and its namespace's and interface's if there are.
+ */
+bool selection_matches_early(const struct hark_selection *selection,
+			     const struct hark_snapshot *snapshot, uint32_t socket);
+
+/*
+ * Ranges of which one holds the local or the remote port of all that match, at most `max`: how many, 0: no
+ * restriction.
+ */
+uint32_t selection_ports(const struct hark_selection *selection, struct port_range *ret,
+			 uint32_t max);
+
+/* The protocols of all that match, a bit mask of 1 << enum hark_protocol; 0: no restriction. */
+uint32_t selection_protocols(const struct hark_selection *selection);
+
+#endif
