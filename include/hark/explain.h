@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a port is, or is not, reachable: findings in plain sentences, each with what it rests on. */
+#ifndef HARK_EXPLAIN_H
+#define HARK_EXPLAIN_H
+
+#include <hark/snapshot.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct hark_finding {
+	const char *code; /* stable, for scripts: "dual-stack", "v6only", "shadowed" ... */
+	const char *text; /* one or two sentences */
+	const char *
+		evidence; /* what it rests on: the attribute, file or answer; NULL: follows from others */
+	uint32_t socket; /* the hark_socket that it is about, or HARK_NONE */
+};
+
+struct hark_explanation;
+
+/*
+ * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order that a
+ * person asks. The snapshot must have been taken with HARK_DETAIL_ALL, and with a query that did not
+ * leave out other sockets of the same ports. 0 or -ENOMEM; freed by hark_explanation_free().
+ */
+int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
+		 struct hark_explanation **ret);
+void hark_explanation_free(struct hark_explanation *explanation);
+
+uint32_t hark_explanation_n_findings(const struct hark_explanation *explanation);
+const struct hark_finding *hark_explanation_finding(const struct hark_explanation *explanation,
+						    uint32_t i);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif

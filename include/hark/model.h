@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rows: what a snapshot holds. Plain structs that refer to one another by index (HARK_NONE: no
+ * such row). Strings belong to the snapshot and are the kernel's or a user's bytes: hostile text, to be
+ * escaped on its way to a terminal. New members are added at the end of a struct.
+ *
+ * Beside each member stands where its value comes from: an attribute of a sock_diag reply
+ * (<linux/inet_diag.h>), of an rtnetlink one, or a file below /proc.
+ */
+#ifndef HARK_MODEL_H
+#define HARK_MODEL_H
+
+#include <hark/addr.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define HARK_NONE UINT32_MAX
+
+/* The names that scripts see are those of hark_protocol_name() and its like: lower case, CONTRACT's. */
+enum hark_protocol {
+	HARK_PROTOCOL_TCP,
+	HARK_PROTOCOL_MPTCP,
+	HARK_PROTOCOL_UDP,
+	HARK_PROTOCOL_UDPLITE,
+	HARK_PROTOCOL_RAW,
+	HARK_PROTOCOL_ICMP, /* "ping" sockets, SOCK_DGRAM of IPPROTO_ICMP or IPPROTO_ICMPV6 */
+	HARK_PROTOCOL_SCTP,
+	HARK_PROTOCOL_DCCP,
+	HARK_PROTOCOL_N_,
+};
+
+enum hark_family {
+	HARK_FAMILY_INET,  /* AF_INET; as an index: IPv4 */
+	HARK_FAMILY_INET6, /* AF_INET6; as an index: IPv6 */
+	HARK_FAMILY_N_,
+};
+
+enum hark_state {
+	HARK_STATE_ESTABLISHED,
+	HARK_STATE_SYN_SENT,
+	HARK_STATE_SYN_RECV,
+	HARK_STATE_FIN_WAIT_1,
+	HARK_STATE_FIN_WAIT_2,
+	HARK_STATE_TIME_WAIT,
+	HARK_STATE_CLOSE_WAIT,
+	HARK_STATE_LAST_ACK,
+	HARK_STATE_CLOSING,
+	HARK_STATE_LISTEN,
+	HARK_STATE_BOUND,       /* TCP: bound, neither listening nor connected */
+	HARK_STATE_UNCONNECTED, /* UDP, UDP-Lite, raw, ICMP without a peer */
+	HARK_STATE_N_,
+};
+
+/* Yes, no, or nobody could tell. */
+enum hark_tristate {
+	HARK_UNKNOWN,
+	HARK_NO,
+	HARK_YES
+};
+
+/* What is known of a thing that may be hidden or missing. */
+enum hark_presence {
+	HARK_KNOWN,       /* it was read */
+	HARK_ABSENT,      /* it was looked for and is not there */
+	HARK_DENIED,      /* permission */
+	HARK_UNSUPPORTED, /* this kernel or file does not tell, or nobody asked */
+};
+
+enum hark_verdict {
+	HARK_VERDICT_ALL,
+	HARK_VERDICT_SOME,
+	HARK_VERDICT_NONE,
+	HARK_VERDICT_UNKNOWN,
+	HARK_VERDICT_N_
+};
+
+enum hark_via {
+	HARK_VIA_NONE,
+	HARK_VIA_NATIVE,
+	HARK_VIA_MAPPED,
+	HARK_VIA_N_
+};
+
+enum hark_decided_by {
+	HARK_DECIDED_BY_KERNEL,
+	HARK_DECIDED_BY_FLAGS,
+	HARK_DECIDED_BY_INFERENCE,
+	HARK_DECIDED_BY_N_
+};
+
+/* Why a verdict is not `all`, or how it was inferred. */
+enum hark_why {
+	HARK_WHY_NOTHING,    /* nothing to say */
+	HARK_WHY_FAMILY,     /* sockets of its family and protocol cannot take it */
+	HARK_WHY_V6ONLY,     /* IPV6_V6ONLY is set */
+	HARK_WHY_BOUND,      /* bound to an address of the other family, or to some of this one */
+	HARK_WHY_NO_ADDRESS, /* the namespace (or the bound interface) has no address of this family */
+	HARK_WHY_NOT_LOCAL,     /* bound to an address that is not local */
+	HARK_WHY_MULTICAST,     /* bound to a group: gets multicast, no unicast */
+	HARK_WHY_BROADCAST,     /* bound to a broadcast address */
+	HARK_WHY_SHADOWED,      /* another socket gets it: see shadowed_by */
+	HARK_WHY_V6ONLY_UNTOLD, /* unknown: IPV6_V6ONLY is not told here */
+	HARK_WHY_RIVALS, /* unknown: several sockets fit equally well and the kernel cannot be asked */
+	HARK_WHY_ADDRESSES_UNTOLD, /* unknown: the addresses of the namespace could not be read */
+	HARK_WHY_INET_LISTENER, /* inferred: an AF_INET wildcard listener on this port takes IPv4 */
+	HARK_WHY_CHANGED,       /* unknown: sockets came or went while the kernel was asked */
+	HARK_WHY_N_,
+};
+
+/* One family's half of what a listener answers. */
+struct hark_answer {
+	uint8_t verdict;    /* enum hark_verdict */
+	uint8_t via;        /* enum hark_via; HARK_VIA_NONE where the verdict is none or unknown */
+	uint8_t decided_by; /* enum hark_decided_by */
+	uint8_t why;        /* enum hark_why */
+	int8_t reach;       /* enum hark_reach, -1 where it answers nothing or that is unknown */
+	uint32_t first_address; /* verdict some: index of the first hark_snapshot_place() */
+	uint32_t n_addresses;   /* verdict some: how many places follow; else 0 */
+	uint32_t shadowed_by;   /* socket that gets (some of) it instead, or HARK_NONE */
+};
+
+/* One kernel socket. */
+struct hark_socket {
+	struct hark_addr local;  /* idiag_src; its scope_id is that of a link-local address */
+	struct hark_addr remote; /* idiag_dst; any where there is no peer */
+	uint64_t cookie;         /* idiag_cookie; 0: not told (/proc/net) */
+	uint64_t cgroup_id;      /* INET_DIAG_CGROUP_ID (Linux 5.7), 0: not told */
+	uint32_t inode;          /* idiag_inode; 0: no file (orphaned, TIME_WAIT, request) */
+	uint32_t uid;            /* idiag_uid: the creator's, in the reader's user namespace */
+	uint32_t mark;           /* INET_DIAG_MARK; see has_mark */
+	uint32_t device;         /* idiag_if: interface index that it is bound to, 0: none */
+	uint32_t receive_bytes;  /* idiag_rqueue (not for listening sockets) */
+	uint32_t send_bytes;     /* idiag_wqueue (not for listening sockets) */
+	uint32_t backlog;        /* connections, listening: waiting to be accepted (idiag_rqueue) */
+	uint32_t backlog_max;    /* connections, listening: its limit (idiag_wqueue) */
+	uint32_t netns;          /* index of its hark_namespace */
+	uint32_t first_holder;   /* index of its first hark_holder */
+	uint32_t n_holders;
+	uint32_t expires_ms;  /* milliseconds until its timer runs out (idiag_expires) */
+	uint16_t local_port;  /* host order; raw: the IP protocol; ICMP: the identifier */
+	uint16_t remote_port; /* host order; 0: no peer */
+	uint8_t protocol;     /* enum hark_protocol */
+	uint8_t family;       /* enum hark_family, as the kernel gave it */
+	uint8_t state;        /* enum hark_state */
+	uint8_t v6only;       /* enum hark_tristate, INET_DIAG_SKV6ONLY; HARK_NO for AF_INET */
+	uint8_t timer; /* idiag_timer: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
+	uint8_t retransmits; /* idiag_retrans */
+	uint8_t holders;     /* enum hark_presence: of holders */
+	bool has_mark;       /* the mark is told to CAP_NET_ADMIN alone */
+	bool has_queues;     /* false where the source does not tell them */
+	bool is_mapped;      /* a connection over IPv4 through an AF_INET6 socket */
+	bool is_listener;    /* takes what it did not ask for; only then `answers` means anything */
+	bool holders_complete; /* no process was hidden from the search for its holders */
+	uint64_t subflow_cookie; /* MPTCP listener: cookie of the TCP socket beneath it, which answers */
+	struct hark_answer answers[HARK_FAMILY_N_];
+};
+
+/* One open descriptor of one process (or of a thread with a descriptor table of its own). */
+struct hark_holder {
+	uint32_t socket;  /* index of the hark_socket */
+	uint32_t process; /* index of the hark_process */
+	uint32_t fd;      /* descriptor number, name of /proc/PID/fd/N */
+};
+
+/* NULL strings: not asked for, or not readable. */
+struct hark_process {
+	uint32_t pid;           /* in the pid namespace of the /proc that was read */
+	uint32_t uid;           /* effective, /proc/PID/status "Uid:"; HARK_NONE: not known */
+	uint64_t start_ticks;   /* clock ticks since boot, /proc/PID/stat field 22; 0: not known */
+	const char *command;    /* /proc/PID/comm, at most 15 bytes */
+	const char *executable; /* target of /proc/PID/exe */
+	const char *command_line; /* /proc/PID/cmdline, NULs turned to spaces, at most 4096 bytes */
+	const char *cgroup; /* /proc/PID/cgroup, the path in the unified (else systemd) hierarchy */
+	const char *unit;   /* systemd unit by the cgroup path */
+	const char *container; /* container id (or name, where the runtime uses names) */
+	const char *runtime;   /* "docker", "podman", "containerd", "cri-o", "lxc", "nspawn" */
+	const char *pod;       /* Kubernetes pod uid */
+};
+
+/* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */
+struct hark_place {
+	struct hark_prefix prefix; /* bits is 128 for an address */
+	uint32_t netns;            /* index of its hark_namespace */
+	uint32_t ifindex;          /* interface that has it (IFA_ADDRESS/IFA_LOCAL, or RTA_OIF) */
+};
+
+struct hark_interface {
+	uint32_t netns;   /* index of its hark_namespace */
+	uint32_t ifindex; /* ifi_index */
+	const char *name; /* IFLA_IFNAME */
+	bool is_up;       /* IFF_UP */
+};
+
+struct hark_namespace {
+	uint64_t inode;       /* of nsfs, as in /proc/PID/ns/net */
+	const char *name;     /* below /run/netns, or NULL */
+	uint32_t first_place; /* its local addresses: hark_snapshot_place() */
+	uint32_t n_places;
+	uint8_t bindv6only;      /* enum hark_tristate: /proc/sys/net/ipv6/bindv6only */
+	uint8_t ipv6_disabled;   /* enum hark_tristate: /proc/sys/net/ipv6/conf/all/disable_ipv6 */
+	uint8_t places_presence; /* enum hark_presence: of the addresses */
+};
+
+/* Something that is missing from the snapshot. */
+enum hark_note_what {
+	HARK_NOTE_SOCKETS,
+	HARK_NOTE_HOLDERS,
+	HARK_NOTE_ADDRESSES,
+	HARK_NOTE_ANSWERS,
+	HARK_NOTE_V6ONLY,
+	HARK_NOTE_UNITS,
+	HARK_NOTE_WHAT_N_,
+};
+
+enum hark_note_why {
+	HARK_NOTE_PERMISSION,
+	HARK_NOTE_INTERRUPTED, /* changed while it was read, again and again */
+	HARK_NOTE_UNSUPPORTED,
+	HARK_NOTE_FAILED,
+	HARK_NOTE_LIMIT,    /* more than our own cap */
+	HARK_NOTE_FALLBACK, /* read another, poorer way (/proc/net) */
+	HARK_NOTE_WHY_N_,
+};
+
+/* Summed by (what, why, detail). */
+struct hark_note {
+	uint8_t what;       /* enum hark_note_what */
+	uint8_t why;        /* enum hark_note_why */
+	bool is_debug;      /* nothing is missing from the answer: tell only who asks */
+	int32_t error;      /* negative errno behind it, or 0 */
+	uint32_t count;     /* how many things it befell */
+	const char *detail; /* one sentence for a person, without a final stop */
+};
+
+/* Names as scripts see them; NULL outside of the enumeration. */
+const char *hark_protocol_name(enum hark_protocol protocol);
+const char *hark_family_name(enum hark_family family); /* "inet", "inet6" */
+const char *hark_state_name(enum hark_state state);
+const char *hark_verdict_name(enum hark_verdict verdict);
+const char *hark_via_name(enum hark_via via); /* NULL for HARK_VIA_NONE */
+const char *hark_decided_by_name(enum hark_decided_by decided_by);
+const char *hark_why_name(
+	enum hark_why why); /* "v6only", "shadowed", ...; NULL for HARK_WHY_NOTHING */
+const char *hark_why_text(enum hark_why why); /* one clause for a person */
+const char *hark_note_what_name(enum hark_note_what what);
+const char *hark_note_why_name(enum hark_note_why why);
+
+/* The enumerator with that name, or -1. */
+int hark_protocol_from_name(const char *name);
+int hark_state_from_name(const char *name);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking a snapshot of a host's sockets, and reading it. */
+#ifndef HARK_SNAPSHOT_H
+#define HARK_SNAPSHOT_H
+
+#include <hark/error.h>
+#include <hark/model.h>
+#include <hark/select.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* What to find out; each costs time. */
+enum hark_detail {
+	HARK_DETAIL_ANSWERS =
+		1 << 0, /* struct hark_socket.answers, .reach; namespaces' addresses */
+	HARK_DETAIL_HOLDERS = 1 << 1, /* holders with pid, descriptor and command */
+	HARK_DETAIL_CGROUP =
+		1 << 2, /* unit, container, pod: of the processes, and of the sockets */
+	HARK_DETAIL_PROCESS =
+		1 << 3, /* uid, executable, command line, start time of the processes */
+	HARK_DETAIL_ALL = (1 << 4) - 1,
+};
+
+/* Zero is the default for all: the listeners of all protocols, without any detail. */
+struct hark_query {
+	uint32_t details; /* of enum hark_detail */
+	bool all_states;  /* connections too, not the listeners alone */
+	const struct hark_selection
+		*selection; /* keep what matches; NULL: everything. The caller's */
+};
+
+struct hark_snapshot;
+
+/*
+ * Reads the current network namespace. The snapshot is the caller's, to be freed by
+ * hark_snapshot_free(); it does not change after that and may be read by several threads.
+ *
+ * 0 also when some of it could not be had: hark_snapshot_note() tells. -ENOMEM; or the errno of the last
+ * way tried when no socket table could be read at all (*reterr says which).
+ */
+int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **ret,
+		       struct hark_error *reterr);
+void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
+
+/*
+ * Rows by index, in this order: sockets by protocol, port, address; NULL past the last. They live as long
+ * as the snapshot.
+ */
+uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);
+const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i);
+uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot);
+const struct hark_process *hark_snapshot_process(const struct hark_snapshot *snapshot, uint32_t i);
+const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i);
+const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapshot, uint32_t i);
+uint32_t hark_snapshot_n_namespaces(const struct hark_snapshot *snapshot);
+const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot *snapshot,
+						     uint32_t i);
+uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);
+const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot, uint32_t i);
+
+/* True where no note tells of something missing (those for debugging apart). */
+bool hark_snapshot_is_complete(const struct hark_snapshot *snapshot);
+
+/* Name of an interface, or NULL. */
+const char *hark_snapshot_interface_name(const struct hark_snapshot *snapshot, uint32_t netns,
+					 uint32_t ifindex);
+
+/*
+ * The unit and container that a socket belongs to by its own cgroup (INET_DIAG_CGROUP_ID), which needs no
+ * privilege: a process row of which only cgroup, unit, container, runtime and pod mean anything. NULL where
+ * that is not known.
+ */
+const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapshot *snapshot,
+						       uint32_t socket);
+
+/* Nodename, kernel release, and seconds since 1970 (UTC) at the start of the snapshot. */
+const char *hark_snapshot_host(const struct hark_snapshot *snapshot);
+const char *hark_snapshot_kernel(const struct hark_snapshot *snapshot);
+int64_t hark_snapshot_time(const struct hark_snapshot *snapshot);
+
+/* Long enough for any label. */
+#define HARK_LABEL_SIZE 16
+
+/*
+ * The protocol with the families that the socket answers (or that a connection uses): "tcp4", "tcp6",
+ * "tcp46". A family that could not be determined is a '?': "tcp?6". A listener that answers nothing now is
+ * labelled by its family and IPV6_V6ONLY. `text` is the caller's; returned for convenience.
+ */
+char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_SIZE]);
+
+/* Whether that family reaches the socket, as `-4` and `-6` understand it; unknown counts as yes. */
+bool hark_socket_serves(const struct hark_socket *socket, enum hark_family family);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The collectors: each fills rows of a snapshot from a source. All return 0 or a negative errno. */
+#ifndef COLLECT_H
+#define COLLECT_H
+
+#include "question.h"
+#include "rows.h"
+#include "source.h"
+
+/* Which sockets to read. */
+struct collect_filter {
+	uint32_t protocols;             /* bit mask of 1 << enum hark_protocol */
+	bool all_states;                /* connections too */
+	const struct port_range *ports; /* of the local or the remote port; none: all */
+	uint32_t n_ports;
+};
+
+/* The current namespace's row: inode, bindv6only, disable_ipv6; and host, kernel, time. */
+int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot);
+
+/* Sockets by sock_diag, and where it is missing by /proc/net (lib/collect/procnet.c). */
+int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
+		    const struct collect_filter *filter, struct hark_error *reterr);
+
+/*
+ * Sockets of one protocol and family from the text of /proc/net/{tcp,udp,...}[6]; -ENOENT without the
+ * file. Listeners alone unless filter->all_states.
+ */
+int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
+		 enum hark_protocol protocol, enum hark_family family,
+		 const struct collect_filter *filter);
+
+/* Interfaces, and the local addresses and prefixes of namespace 0, by rtnetlink. */
+int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
+
+/* Puts the questions to the kernel; each gets its `reply`. */
+int collect_replies(struct hark_source *source, struct question *questions, uint32_t n);
+
+/*
+ * The holders of all sockets of the snapshot that have an inode, by /proc/PID/fd, and of their processes
+ * what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's first_holder,
+ * n_holders, holders and holders_complete.
+ */
+int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
+
+/* What the cgroup ids of the sockets stand for (origins), by the cgroup file systems below /sys. */
+int collect_origins(struct hark_source *source, struct hark_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets by sock_diag.
+ *
+ * The state mask decides what a dump costs. The kernel (net/ipv4/inet_diag.c) walks the hash of
+ * established sockets, hundreds of thousands of buckets on a large machine, as soon as the mask holds any
+ * state but LISTEN; so listeners are asked for with exactly that state. Port conditions go along as
+ * bytecode (INET_DIAG_REQ_BYTECODE), which spares the copying of rows, not the walk.
+ *
+ * A protocol without a handler is told by the payload of NLMSG_DONE alone (-ENOENT), by NLMSG_ERROR where
+ * the whole inet_diag module is missing. Then /proc/net serves.
+ */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "collect.h"
+#include "nl.h"
+
+#define STATE_NEW_SYN_RECV   12 /* include/net/tcp_states.h; not in the uapi headers */
+#define STATE_BOUND_INACTIVE 13 /* Linux 6.8 */
+
+#define LISTENING   (1u << TCP_LISTEN)
+#define UNCONNECTED (1u << TCP_CLOSE)
+/* Bound and idle sockets of TCP hang in another hash; a kernel before 6.8 ignores the bit. */
+#define EVERY_TCP_STATE (((1u << STATE_NEW_SYN_RECV) - 2) | 1u << STATE_BOUND_INACTIVE)
+
+#define MAX_PORT_RANGES 16
+
+static const struct {
+	uint16_t number;
+	uint32_t listener_states;
+	uint32_t all_states;
+} diag_protocols[HARK_PROTOCOL_N_] = {
+	[HARK_PROTOCOL_TCP] = { IPPROTO_TCP, LISTENING, EVERY_TCP_STATE },
+	[HARK_PROTOCOL_MPTCP] = { IPPROTO_MPTCP, LISTENING, EVERY_TCP_STATE },
+	[HARK_PROTOCOL_UDP] = { IPPROTO_UDP, UNCONNECTED, UINT32_MAX },
+	[HARK_PROTOCOL_UDPLITE] = { IPPROTO_UDPLITE, UNCONNECTED, UINT32_MAX },
+	[HARK_PROTOCOL_RAW] = { IPPROTO_RAW, UNCONNECTED, UINT32_MAX },
+	[HARK_PROTOCOL_ICMP] = { 0, 0, 0 }, /* no handler exists: /proc/net/icmp */
+	[HARK_PROTOCOL_SCTP] = { IPPROTO_SCTP, LISTENING, EVERY_TCP_STATE },
+	[HARK_PROTOCOL_DCCP] = { IPPROTO_DCCP, LISTENING, EVERY_TCP_STATE },
+};
+
+struct dump {
+	struct hark_snapshot *snapshot;
+	const struct collect_filter *filter;
+	uint32_t first; /* row that this dump began with */
+	uint8_t protocol;
+	uint8_t family;
+};
+
+static void forget_rows(void *data)
+{
+	struct dump *dump = data;
+
+	dump->snapshot->sockets.n = dump->first;
+}
+
+static uint8_t state_of(uint8_t protocol, uint8_t state)
+{
+	static const uint8_t tcp_states[] = {
+		[TCP_ESTABLISHED] = HARK_STATE_ESTABLISHED,
+		[TCP_SYN_SENT] = HARK_STATE_SYN_SENT,
+		[TCP_SYN_RECV] = HARK_STATE_SYN_RECV,
+		[TCP_FIN_WAIT1] = HARK_STATE_FIN_WAIT_1,
+		[TCP_FIN_WAIT2] = HARK_STATE_FIN_WAIT_2,
+		[TCP_TIME_WAIT] = HARK_STATE_TIME_WAIT,
+		[TCP_CLOSE] = HARK_STATE_BOUND,
+		[TCP_CLOSE_WAIT] = HARK_STATE_CLOSE_WAIT,
+		[TCP_LAST_ACK] = HARK_STATE_LAST_ACK,
+		[TCP_LISTEN] = HARK_STATE_LISTEN,
+		[TCP_CLOSING] = HARK_STATE_CLOSING,
+		[STATE_NEW_SYN_RECV] = HARK_STATE_SYN_RECV,
+		[STATE_BOUND_INACTIVE] = HARK_STATE_BOUND,
+	};
+	bool is_stream = diag_protocols[protocol].listener_states == LISTENING;
+
+	if (!is_stream)
+		return state == TCP_ESTABLISHED ? HARK_STATE_ESTABLISHED : HARK_STATE_UNCONNECTED;
+	return state && state < sizeof(tcp_states) ? tcp_states[state] : HARK_STATE_BOUND;
+}
+
+static struct hark_addr addr_of(uint8_t family, const __be32 *words, uint32_t device)
+{
+	struct hark_addr addr;
+
+	if (family == HARK_FAMILY_INET)
+		return hark_addr_from_ipv4(words);
+	addr = hark_addr_from_ipv6(words, 0);
+	if (hark_addr_is_link_local(&addr) && !hark_addr_is_ipv4(&addr))
+		addr.scope_id = device;
+	return addr;
+}
+
+static void fill_fixed(struct hark_socket *socket, const struct inet_diag_msg *message)
+{
+	socket->family = message->idiag_family == AF_INET6 ? HARK_FAMILY_INET6 : HARK_FAMILY_INET;
+	socket->state = state_of(socket->protocol, message->idiag_state);
+	socket->device = message->id.idiag_if;
+	socket->local = addr_of(socket->family, message->id.idiag_src, socket->device);
+	socket->remote = addr_of(socket->family, message->id.idiag_dst, socket->device);
+	socket->local_port = ntohs(message->id.idiag_sport);
+	socket->remote_port = ntohs(message->id.idiag_dport);
+	socket->cookie = (uint64_t)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
+	socket->inode = message->idiag_inode;
+	socket->uid = message->idiag_uid;
+	socket->timer = message->idiag_timer;
+	socket->retransmits = message->idiag_retrans;
+	socket->expires_ms = message->idiag_expires;
+	socket->has_queues = true;
+	socket->v6only = socket->family == HARK_FAMILY_INET ? HARK_NO : HARK_UNKNOWN;
+	if (socket->state == HARK_STATE_LISTEN) {
+		socket->backlog = message->idiag_rqueue;
+		socket->backlog_max = message->idiag_wqueue;
+	} else {
+		socket->receive_bytes = message->idiag_rqueue;
+		socket->send_bytes = message->idiag_wqueue;
+	}
+}
+
+/* An SCTP endpoint that is bound to several addresses is a row for each (INET_DIAG_LOCALS). */
+static int take_locals(struct dump *dump, const struct nlattr *locals)
+{
+	const struct sockaddr_storage *addr = mnl_attr_get_payload(locals);
+	size_t n = mnl_attr_get_payload_len(locals) / sizeof(*addr);
+	struct hark_socket row = dump->snapshot->sockets.items[dump->snapshot->sockets.n - 1];
+
+	for (size_t i = 0; i < n; i++) {
+		struct hark_socket *socket;
+
+		if (addr[i].ss_family == AF_INET)
+			row.local = hark_addr_from_ipv4(
+				&((const struct sockaddr_in *)&addr[i])->sin_addr);
+		else if (addr[i].ss_family == AF_INET6)
+			row.local = addr_of(
+				HARK_FAMILY_INET6,
+				((const struct sockaddr_in6 *)&addr[i])->sin6_addr.s6_addr32,
+				row.device);
+		else
+			continue;
+		if (i == 0) {
+			dump->snapshot->sockets.items[dump->snapshot->sockets.n - 1] = row;
+			continue;
+		}
+		socket = array_push(&dump->snapshot->sockets);
+		if (!socket)
+			return -ENOMEM;
+		*socket = row;
+	}
+	return 0;
+}
+
+static int take_socket(const struct nlmsghdr *header, void *data)
+{
+	struct dump *dump = data;
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	const struct nlattr *attr, *locals = NULL;
+	struct hark_socket *socket;
+
+	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+	    mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+		return -EBADMSG;
+	if (dump->snapshot->sockets.n >= ROWS_MAX)
+		return -E2BIG;
+	socket = array_push(&dump->snapshot->sockets);
+	if (!socket)
+		return -ENOMEM;
+	socket->protocol = dump->protocol;
+	fill_fixed(socket, message);
+	mnl_attr_for_each(attr, header, sizeof(*message))
+	{
+		const void *value = mnl_attr_get_payload(attr);
+
+		switch (mnl_attr_get_type(attr)) {
+		case INET_DIAG_SKV6ONLY:
+			if (mnl_attr_validate(attr, MNL_TYPE_U8) == 0)
+				socket->v6only = *(const uint8_t *)value ? HARK_YES : HARK_NO;
+			break;
+		case INET_DIAG_MARK:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0) {
+				socket->mark = *(const uint32_t *)value;
+				socket->has_mark = true;
+			}
+			break;
+		case INET_DIAG_CGROUP_ID:
+			if (mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
+				memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
+			break;
+		case INET_DIAG_LOCALS:
+			locals = attr;
+			break;
+		default:
+			break;
+		}
+	}
+	socket_classify(socket);
+	if (!dump->filter->all_states && !socket->is_listener) {
+		dump->snapshot->sockets.n--;
+		return 0;
+	}
+	return dump->protocol == HARK_PROTOCOL_SCTP && locals ? take_locals(dump, locals) : 0;
+}
+
+/*
+ * One range of ports as bytecode: GE falls through or jumps behind the range, LE likewise, and the jump at
+ * its end leaves for the end of the program, which means yes. `yes` distances are a byte, so the long way
+ * is always a `no`.
+ */
+struct range_code {
+	struct inet_diag_bc_op at_least, low;
+	struct inet_diag_bc_op at_most, high;
+	struct inet_diag_bc_op accept;
+};
+
+struct port_code {
+	struct range_code ranges[2 * MAX_PORT_RANGES];
+	struct inet_diag_bc_op reject; /* behind the last range in use */
+};
+
+static uint16_t build_port_code(struct port_code *code, const struct collect_filter *filter)
+{
+	uint32_t n_sides = filter->all_states ? 2 : 1, n = filter->n_ports * n_sides;
+	const uint16_t op = sizeof(struct inet_diag_bc_op);
+	uint16_t length = (uint16_t)(n * sizeof(struct range_code) + op);
+	struct inet_diag_bc_op *reject = (struct inet_diag_bc_op *)&code->ranges[n];
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct port_range *ports = &filter->ports[i / n_sides];
+		bool is_remote = i % n_sides;
+
+		code->ranges[i] = (struct range_code){
+			.at_least = { is_remote ? INET_DIAG_BC_D_GE : INET_DIAG_BC_S_GE, 2 * op,
+				      5 * op },
+			.low = { .no = ports->low },
+			.at_most = { is_remote ? INET_DIAG_BC_D_LE : INET_DIAG_BC_S_LE, 2 * op,
+				     3 * op },
+			.high = { .no = ports->high },
+			.accept = { INET_DIAG_BC_JMP, op,
+				    (uint16_t)(length - i * sizeof(struct range_code) - 4 * op) },
+		};
+	}
+	/* Beyond the end by one operation: no. */
+	*reject = (struct inet_diag_bc_op){ INET_DIAG_BC_JMP, op, 2 * op };
+	return length;
+}
+
+static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
+{
+	uint16_t number = diag_protocols[dump->protocol].number;
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *request;
+
+	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+	request->sdiag_family = dump->family == HARK_FAMILY_INET ? AF_INET : AF_INET6;
+	/* A protocol above 255 (MPTCP) goes into an attribute; older kernels then know no protocol 0. */
+	request->sdiag_protocol = number <= UINT8_MAX ? (uint8_t)number : 0;
+	request->idiag_states = dump->filter->all_states ?
+					diag_protocols[dump->protocol].all_states :
+					diag_protocols[dump->protocol].listener_states;
+	if (number > UINT8_MAX)
+		mnl_attr_put_u32(header, INET_DIAG_REQ_PROTOCOL, number);
+	if (dump->filter->n_ports && dump->filter->n_ports <= MAX_PORT_RANGES &&
+	    dump->protocol != HARK_PROTOCOL_RAW && dump->protocol != HARK_PROTOCOL_SCTP) {
+		struct port_code code;
+		uint16_t length = build_port_code(&code, dump->filter);
+
+		mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, length, &code);
+	}
+	return header;
+}
+
+static int dump_sockets(struct nl *nl, struct dump *dump)
+{
+	union {
+		struct nlmsghdr header;
+		unsigned char bytes[sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req_v2) +
+				    sizeof(struct port_code) + 64];
+	} request;
+	bool interrupted;
+	int r = nl_dump(nl, build_request(&request, dump), take_socket, forget_rows, dump,
+			&interrupted);
+
+	if (r < 0 && r != -E2BIG)
+		return r;
+	if (r == -E2BIG)
+		return snapshot_note(dump->snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_LIMIT, r,
+				     "more sockets than are kept");
+	if (interrupted)
+		return snapshot_note(dump->snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_INTERRUPTED, 0,
+				     "the list of sockets changed while it was read");
+	return 0;
+}
+
+/*
+ * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that takes the
+ * connections and has the same inode (mptcp_subflow_create_socket). One row remains; it keeps the cookie of
+ * the TCP socket, which is what a look-up answers with.
+ */
+static int fold_subflows(struct hark_snapshot *snapshot)
+{
+	struct hash mptcp_by_inode = { 0 };
+	uint32_t kept = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < snapshot->sockets.n && r == 0; i++) {
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		if (socket->protocol == HARK_PROTOCOL_MPTCP && socket->is_listener && socket->inode)
+			r = hash_put(&mptcp_by_inode, socket->inode, i);
+	}
+	if (mptcp_by_inode.n == 0)
+		goto out;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		if (socket->protocol != HARK_PROTOCOL_TCP || !socket->is_listener)
+			continue;
+		uint32_t parent = hash_get(&mptcp_by_inode, socket->inode);
+
+		if (parent == HARK_NONE)
+			continue;
+		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;
+		if (snapshot->sockets.items[parent].v6only == HARK_UNKNOWN)
+			snapshot->sockets.items[parent].v6only = socket->v6only;
+		socket->protocol = HARK_PROTOCOL_N_;
+	}
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		if (snapshot->sockets.items[i].protocol != HARK_PROTOCOL_N_)
+			snapshot->sockets.items[kept++] = snapshot->sockets.items[i];
+	snapshot->sockets.n = kept;
+out:
+	hash_fini(&mptcp_by_inode);
+	return r;
+}
+
+/*
+ * One table, by sock_diag if `nl` is open and has a handler, else by /proc/net. What the kernel does not
+ * have at all is no gap. *reterr_error keeps why sock_diag could not serve.
+ */
+static int read_table(struct hark_source *source, struct nl *nl, struct dump *dump)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	uint8_t *origin = &snapshot->origin[dump->protocol][dump->family];
+	int r = -EPROTONOSUPPORT;
+
+	dump->first = snapshot->sockets.n;
+	if (nl->handle >= 0 && diag_protocols[dump->protocol].number)
+		r = dump_sockets(nl, dump);
+	if (r == 0) {
+		*origin = ROWS_BY_SOCK_DIAG;
+		return 0;
+	}
+	if (r == -ENOMEM)
+		return r;
+	snapshot->sockets.n = dump->first;
+	r = procnet_read(source, snapshot, (enum hark_protocol)dump->protocol,
+			 (enum hark_family)dump->family, dump->filter);
+	if (r == 0)
+		*origin = ROWS_BY_PROC_NET;
+	return r == -ENOMEM ? r : 0;
+}
+
+static int tell_gaps(struct hark_snapshot *snapshot, int sock_diag_error, struct hark_error *reterr)
+{
+	const uint8_t *tcp = snapshot->origin[HARK_PROTOCOL_TCP],
+		      *udp = snapshot->origin[HARK_PROTOCOL_UDP];
+	bool by_text = false, by_any = false;
+
+	for (int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++) {
+		for (int family = 0; family < HARK_FAMILY_N_; family++) {
+			by_any |= snapshot->origin[protocol][family] != ROWS_NOT_READ;
+			by_text |= snapshot->origin[protocol][family] == ROWS_BY_PROC_NET &&
+				   (protocol == HARK_PROTOCOL_TCP || protocol == HARK_PROTOCOL_UDP);
+		}
+	}
+	if (!by_any) {
+		reterr->error = sock_diag_error < 0 ? sock_diag_error : -ENOENT;
+		snprintf(
+			reterr->text, sizeof(reterr->text),
+			"no socket table can be read: sock_diag says \"%s\", and /proc/net is not there",
+			strerror(-reterr->error));
+		return reterr->error;
+	}
+	if (by_text)
+		return snapshot_note(
+			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, sock_diag_error,
+			"sock_diag cannot be used here: read from /proc/net, which does not tell "
+			"IPV6_V6ONLY, and the kernel could not be asked who answers");
+	if (tcp[HARK_FAMILY_INET] == ROWS_NOT_READ || udp[HARK_FAMILY_INET] == ROWS_NOT_READ)
+		return 0;
+	for (int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++) {
+		int r = 0;
+
+		if (snapshot->origin[protocol][0] == ROWS_NOT_READ &&
+		    snapshot->origin[protocol][1] == ROWS_NOT_READ)
+			r = snapshot_note_debug(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_UNSUPPORTED,
+						-ENOENT,
+						hark_protocol_name((enum hark_protocol)protocol));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
+		    const struct collect_filter *filter, struct hark_error *reterr)
+{
+	struct dump dump = { .snapshot = snapshot, .filter = filter };
+	struct nl nl;
+	int open_error = nl_open(&nl, source, NETLINK_SOCK_DIAG), r = 0;
+
+	if (open_error == -ENOMEM)
+		return open_error;
+	for (dump.protocol = 0; dump.protocol < HARK_PROTOCOL_N_ && r == 0; dump.protocol++) {
+		if (!(filter->protocols & 1u << dump.protocol))
+			continue;
+		for (dump.family = 0; dump.family < HARK_FAMILY_N_ && r == 0; dump.family++)
+			r = read_table(source, &nl, &dump);
+	}
+	nl_close(&nl);
+	if (r == 0)
+		r = fold_subflows(snapshot);
+	if (r == 0)
+		r = tell_gaps(snapshot, open_error, reterr);
+	return r;
+}

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Planning the questions.
+ *
+ * A host may have 1,000 listeners and 10,000 addresses, so not every pair is asked. What the kernel's
+ * look-up can tell apart is little: for one protocol and port, a packet's address matters only where some
+ * listener is bound to that very address, and its interface only where some listener is bound to that
+ * interface. Local addresses thus fall into classes: each address that somebody is bound to by name; for
+ * each interface that somebody is bound to, the rest of its addresses; and the rest of all others. One
+ * question settles a class.
+ *
+ * The stranger who asks is 0.0.0.0 or ::, because a connected socket has a peer that is neither, and so can
+ * never be the answer.
+ *
+ * A look-up names one member of a SO_REUSEPORT group, picked by a hash of the packet's ends. Listening TCP
+ * sockets that agree in address, port, interface, V6ONLY and owner can only be such a group. UDP sockets may
+ * also share an address by SO_REUSEADDR, where one of them gets everything; which of the two it is, nothing
+ * tells but the look-up itself, asked from many ports: a group shows its members, a single winner itself.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classes.h"
+
+#define FIRST_PEER_PORT 1024
+#define MAX_DRAWS       60000 /* below the number of ports there are */
+
+static uint8_t asked_protocol(const struct hark_socket *socket)
+{
+	return socket->protocol == HARK_PROTOCOL_MPTCP ? HARK_PROTOCOL_TCP : socket->protocol;
+}
+
+/* Orders listeners so that a group, and in it those that look the same, stand together. */
+static int compare_entries(const void *left, const void *right, void *data)
+{
+	const struct hark_socket *sockets = ((struct judge *)data)->snapshot->sockets.items;
+	const struct hark_socket *a = &sockets[((const struct entry *)left)->socket];
+	const struct hark_socket *b = &sockets[((const struct entry *)right)->socket];
+	int64_t orders[] = {
+		(int64_t)asked_protocol(a) - asked_protocol(b),
+		(int64_t)a->local_port - b->local_port,
+		(int64_t)a->family - b->family,
+		(int64_t)a->v6only - b->v6only,
+		(int64_t)a->device - b->device,
+		(int64_t)a->uid - b->uid,
+		hark_addr_compare(&a->local, &b->local),
+	};
+
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		if (orders[i])
+			return orders[i] < 0 ? -1 : 1;
+	return 0;
+}
+
+static bool is_same_group(const struct hark_socket *a, const struct hark_socket *b)
+{
+	return asked_protocol(a) == asked_protocol(b) && a->local_port == b->local_port;
+}
+
+bool group_has_name(const struct judge *judge, const struct group *group, enum hark_family family,
+		    const struct hark_addr *addr)
+{
+	uint32_t low = group->first_name[family], high = low + group->n_names[family];
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order =
+			memcmp(judge->names.items[middle].bytes, addr->bytes, sizeof(addr->bytes));
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+bool group_has_device(const struct judge *judge, const struct group *group, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < group->n_devices; i++)
+		if (judge->devices.items[group->first_device + i] == ifindex)
+			return true;
+	return false;
+}
+
+bool group_sample_prefix(const struct judge *judge, const struct group *group,
+			 enum hark_family family, const struct hark_prefix *prefix,
+			 struct hark_addr *ret)
+{
+	struct hark_addr addr = prefix->addr;
+	uint32_t n_tries = group->n_names[family] + 2;
+
+	/* The all-zero address of an untold family would mean "any": begin behind it. */
+	for (uint32_t i = 0; i < n_tries; i++) {
+		int at = 15;
+
+		while (at >= 0 && ++addr.bytes[at] == 0)
+			at--;
+		if (!hark_prefix_contains(prefix, &addr))
+			break;
+		if (!group_has_name(judge, group, family, &addr)) {
+			*ret = addr;
+			return true;
+		}
+	}
+	*ret = prefix->addr;
+	return !hark_addr_is_any(ret) && !group_has_name(judge, group, family, ret);
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	return memcmp(((const struct hark_addr *)left)->bytes,
+		      ((const struct hark_addr *)right)->bytes, 16);
+}
+
+/* The distinct addresses, of one family, that listeners of the group are bound to. */
+static int collect_names(struct judge *judge, struct group *group, enum hark_family family)
+{
+	uint32_t first = judge->names.n, kept = first;
+
+	group->first_name[family] = first;
+	for (uint32_t i = group->first; i < group->first + group->n; i++) {
+		const struct hark_addr *local = &judge_socket(judge, i)->local;
+		struct hark_addr *name;
+
+		if (hark_addr_is_any(local) ||
+		    hark_addr_is_ipv4(local) != (family == HARK_FAMILY_INET))
+			continue;
+		name = array_push(&judge->names);
+		if (!name)
+			return -ENOMEM;
+		*name = *local;
+	}
+	if (judge->names.n > first)
+		qsort(&judge->names.items[first], judge->names.n - first, sizeof(struct hark_addr),
+		      compare_names);
+	for (uint32_t i = first; i < judge->names.n; i++)
+		if (kept == first ||
+		    compare_names(&judge->names.items[kept - 1], &judge->names.items[i]))
+			judge->names.items[kept++] = judge->names.items[i];
+	judge->names.n = kept;
+	group->n_names[family] = kept - first;
+	return 0;
+}
+
+static int collect_devices(struct judge *judge, struct group *group)
+{
+	group->first_device = judge->devices.n;
+	for (uint32_t i = group->first; i < group->first + group->n; i++) {
+		uint32_t device = judge_socket(judge, i)->device;
+		uint32_t *slot;
+
+		if (!device || group_has_device(judge, group, device))
+			continue;
+		slot = array_push(&judge->devices);
+		if (!slot)
+			return -ENOMEM;
+		*slot = device;
+		group->n_devices++;
+	}
+	return 0;
+}
+
+static struct class *add_class(struct judge *judge, struct group *group, enum hark_family family)
+{
+	struct class *class = array_push(&judge->classes);
+
+	if (!class)
+		return NULL;
+	class->group = (uint32_t)(group - judge->groups.items);
+	class->family = (uint8_t)family;
+	class->winner = HARK_NONE;
+	class->error = -EINPROGRESS;
+	group->n_classes[family]++;
+	return class;
+}
+
+static int add_named(struct judge *judge, struct group *group, enum hark_family family,
+		     uint32_t place)
+{
+	const struct hark_place *row = &judge->snapshot->places.items[place];
+	struct class *class = add_class(judge, group, family);
+
+	if (!class)
+		return -ENOMEM;
+	class->addr = row->prefix.addr;
+	class->ifindex = row->ifindex;
+	class->place = place;
+	class->n_places = 1;
+	class->reach = (int8_t)hark_addr_reach(&class->addr);
+	return 0;
+}
+
+/* One name is a class for each interface that has it, or one within a prefix; else it is not local. */
+static int add_name_classes(struct judge *judge, struct group *group, enum hark_family family,
+			    const struct hark_addr *name)
+{
+	const struct place_index *index = &judge->places[family];
+	uint32_t first, n = place_index_find(index, name, &first), prefix;
+	struct hark_place *place;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		r = add_named(judge, group, family, index->by_addr.items[first + i]);
+	if (n || r < 0)
+		return r;
+	prefix = place_index_find_prefix(index, name);
+	if (prefix == HARK_NONE || hark_addr_is_multicast(name))
+		return 0;
+	place = array_push(&judge->snapshot->places);
+	if (!place)
+		return -ENOMEM;
+	*place = judge->snapshot->places.items[prefix];
+	place->prefix = (struct hark_prefix){ .addr = *name, .bits = 128 };
+	return add_named(judge, group, family, judge->snapshot->places.n - 1);
+}
+
+static int8_t widest(const struct reach_counts *counts)
+{
+	for (int reach = HARK_REACH_N_ - 1; reach >= 0; reach--)
+		if (counts->n[reach])
+			return (int8_t)reach;
+	return -1;
+}
+
+/* Takes the named places out of the counts, of one interface (0: of all that are not bound to). */
+static void subtract_named(const struct judge *judge, const struct group *group,
+			   enum hark_family family, uint32_t device, struct reach_counts *counts,
+			   uint32_t *n)
+{
+	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
+		const struct class *class = &judge->classes.items[group->first_class[family] + i];
+		uint32_t first;
+
+		if (class->place == HARK_NONE)
+			continue;
+		if (device ? class->ifindex != device :
+			     group_has_device(judge, group, class->ifindex))
+			continue;
+		/* A name within a prefix was never counted among the addresses. */
+		if (!place_index_find(&judge->places[family], &class->addr, &first))
+			continue;
+		counts->n[hark_addr_reach(&class->addr)]--;
+		(*n)--;
+	}
+}
+
+/* The first address of these that nobody is bound to by name. */
+static void sample_addresses(const struct judge *judge, const struct group *group,
+			     enum hark_family family, const struct place_device *device,
+			     struct class *class)
+{
+	const struct place_index *index = &judge->places[family];
+	uint32_t first = device ? device->first : 0, n = device ? device->n : index->by_device.n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct hark_place *place =
+			&judge->snapshot->places.items[index->by_device.items[first + i]];
+
+		if (!device && group_has_device(judge, group, place->ifindex))
+			continue;
+		if (group_has_name(judge, group, family, &place->prefix.addr))
+			continue;
+		class->addr = place->prefix.addr;
+		class->ifindex = place->ifindex;
+		return;
+	}
+}
+
+/* The rest of one interface's addresses (0: of all interfaces that nobody is bound to), and of prefixes. */
+static int add_rest(struct judge *judge, struct group *group, enum hark_family family,
+		    uint32_t ifindex)
+{
+	const struct place_index *index = &judge->places[family];
+	const struct place_device *device = ifindex ? place_index_device(index, ifindex) : NULL;
+	struct reach_counts counts = device ? device->reaches : index->reaches;
+	uint32_t n = device ? device->n : index->by_addr.n, n_prefixes = 0;
+	struct class rest = { .device = ifindex };
+	struct class *class;
+
+	if (ifindex && !device)
+		n = 0, counts = (struct reach_counts){ 0 };
+	for (uint32_t i = 0; !ifindex && i < group->n_devices; i++) {
+		device = place_index_device(index, judge->devices.items[group->first_device + i]);
+		for (int reach = 0; device && reach < HARK_REACH_N_; reach++)
+			counts.n[reach] -= device->reaches.n[reach];
+		n -= device ? device->n : 0;
+	}
+	subtract_named(judge, group, family, ifindex, &counts, &n);
+	rest.reach = widest(&counts);
+	for (uint32_t i = 0; i < index->prefixes.n; i++) {
+		const struct hark_place *place =
+			&judge->snapshot->places.items[index->prefixes.items[i]];
+		int8_t reach = index->untold ? -1 : (int8_t)hark_addr_reach(&place->prefix.addr);
+
+		if (ifindex ? place->ifindex != ifindex :
+			      group_has_device(judge, group, place->ifindex))
+			continue;
+		if (!group_sample_prefix(judge, group, family, &place->prefix, &rest.addr))
+			continue;
+		rest.ifindex = place->ifindex;
+		rest.reach = reach > rest.reach ? reach : rest.reach;
+		n_prefixes++;
+	}
+	if (n)
+		sample_addresses(judge, group, family,
+				 ifindex ? place_index_device(index, ifindex) : NULL, &rest);
+	if (n + n_prefixes == 0)
+		return 0;
+	class = add_class(judge, group, family);
+	if (!class)
+		return -ENOMEM;
+	class->addr = rest.addr;
+	class->ifindex = rest.ifindex;
+	class->device = ifindex;
+	class->place = HARK_NONE;
+	class->n_places = n + n_prefixes;
+	class->reach = rest.reach;
+	return 0;
+}
+
+static int plan_family(struct judge *judge, struct group *group, enum hark_family family)
+{
+	int r = collect_names(judge, group, family);
+
+	group->first_class[family] = judge->classes.n;
+	for (uint32_t i = 0; i < group->n_names[family] && r == 0; i++) {
+		struct hark_addr name = judge->names.items[group->first_name[family] + i];
+
+		r = add_name_classes(judge, group, family, &name);
+	}
+	for (uint32_t i = 0; i < group->n_devices && r == 0; i++)
+		r = add_rest(judge, group, family, judge->devices.items[group->first_device + i]);
+	return r < 0 ? r : add_rest(judge, group, family, 0);
+}
+
+static int plan_group(struct judge *judge, uint32_t first, uint32_t n)
+{
+	struct group *group = array_push(&judge->groups);
+	int r;
+
+	if (!group)
+		return -ENOMEM;
+	group->first = first;
+	group->n = n;
+	group->protocol = asked_protocol(judge_socket(judge, first));
+	group->port = judge_socket(judge, first)->local_port;
+	for (uint32_t i = first; i < first + n; i++) {
+		const struct hark_socket *socket = judge_socket(judge, i);
+		bool is_ipv4 = hark_addr_is_ipv4(&socket->local);
+
+		judge->order.items[i].group = judge->groups.n - 1;
+		group->has_families[HARK_FAMILY_INET] |=
+			socket_can_take(socket, HARK_FAMILY_INET) &&
+			(is_ipv4 || hark_addr_is_any(&socket->local));
+		group->has_families[HARK_FAMILY_INET6] |= !is_ipv4;
+	}
+	r = collect_devices(judge, group);
+	for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
+		if (group->has_families[family])
+			r = plan_family(judge, group, (enum hark_family)family);
+	return r;
+}
+
+static int gather_listeners(struct judge *judge)
+{
+	struct hark_snapshot *snapshot = judge->snapshot;
+	int r = 0;
+
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct entry *entry;
+
+		if (!snapshot->sockets.items[i].is_listener ||
+		    snapshot->sockets.items[i].netns != judge->netns)
+			continue;
+		entry = array_push(&judge->order);
+		if (!entry)
+			return -ENOMEM;
+		entry->socket = i;
+	}
+	if (judge->order.n == 0)
+		return 0;
+	qsort_r(judge->order.items, judge->order.n, sizeof(struct entry), compare_entries, judge);
+	judge->runs = calloc(judge->order.n, sizeof(*judge->runs));
+	if (!judge->runs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < judge->order.n && r == 0; i++) {
+		const struct hark_socket *socket = judge_socket(judge, i);
+		uint64_t cookie = socket->subflow_cookie ? socket->subflow_cookie : socket->cookie;
+		struct entry *entry = &judge->order.items[i];
+		bool follows = i > 0 && !compare_entries(entry - 1, entry, judge);
+
+		entry->run = follows ? entry[-1].run : i;
+		entry->representative = asked_protocol(socket) == HARK_PROTOCOL_TCP ? entry->run :
+										      i;
+		judge->runs[entry->run].n++;
+		if (cookie)
+			r = hash_put(&judge->by_cookie, cookie, i);
+	}
+	return r;
+}
+
+int judge_begin(struct judge **ret, struct hark_snapshot *snapshot, uint32_t netns)
+{
+	struct judge *judge = calloc(1, sizeof(*judge));
+	int r = judge ? 0 : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	judge->snapshot = snapshot;
+	judge->netns = netns;
+	for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
+		r = place_index_init(&judge->places[family], snapshot, netns,
+				     (enum hark_family)family);
+	if (r == 0)
+		r = gather_listeners(judge);
+	for (uint32_t i = 0, n; i < judge->order.n && r == 0; i += n) {
+		for (n = 1; i + n < judge->order.n; n++)
+			if (!is_same_group(judge_socket(judge, i), judge_socket(judge, i + n)))
+				break;
+		r = plan_group(judge, i, n);
+	}
+	if (r < 0) {
+		judge_free(judge);
+		return r;
+	}
+	*ret = judge;
+	return 0;
+}
+
+void judge_free(struct judge *judge)
+{
+	if (!judge)
+		return;
+	for (int family = 0; family < HARK_FAMILY_N_; family++) {
+		place_index_fini(&judge->places[family]);
+		free(judge->tallies[family]);
+	}
+	array_fini(&judge->order);
+	array_fini(&judge->groups);
+	array_fini(&judge->classes);
+	array_fini(&judge->names);
+	array_fini(&judge->devices);
+	array_fini(&judge->questions);
+	array_fini(&judge->question_class);
+	array_fini(&judge->wins);
+	hash_fini(&judge->by_cookie);
+	free(judge->runs);
+	free(judge);
+}
+
+/* The look-up of these protocols answers as their receive path would; it needs sock_diag. */
+static bool can_ask(const struct judge *judge, const struct group *group, enum hark_family family)
+{
+	switch ((enum hark_protocol)group->protocol) {
+	case HARK_PROTOCOL_TCP:
+	case HARK_PROTOCOL_UDP:
+	case HARK_PROTOCOL_UDPLITE:
+	case HARK_PROTOCOL_DCCP:
+		return judge->snapshot->origin[group->protocol][family] == ROWS_BY_SOCK_DIAG;
+	case HARK_PROTOCOL_MPTCP: /* asked as TCP */
+	case HARK_PROTOCOL_RAW:   /* each that fits gets a copy */
+	case HARK_PROTOCOL_ICMP:
+	case HARK_PROTOCOL_SCTP: /* looks up associations, no endpoints */
+	case HARK_PROTOCOL_N_:
+		break;
+	}
+	return false;
+}
+
+static int add_question(struct judge *judge, uint32_t i, uint16_t peer_port)
+{
+	const struct class *class = &judge->classes.items[i];
+	const struct group *group = &judge->groups.items[class->group];
+	struct question *question = array_push(&judge->questions);
+	uint32_t *question_class = question ? array_push(&judge->question_class) : NULL;
+
+	if (!question_class)
+		return -ENOMEM;
+	*question_class = i;
+	*question = (struct question){
+		.addr = class->addr,
+		.ifindex = class->ifindex,
+		.port = group->port,
+		.peer_port = peer_port,
+		.protocol = group->protocol,
+		.family = class->family,
+		.error = -EINPROGRESS,
+	};
+	return 0;
+}
+
+/* The position that a reply names, or HARK_NONE: a socket that came after the dump. */
+static uint32_t winner_of(const struct judge *judge, const struct question *question)
+{
+	return question->error == 0 ? hash_get(&judge->by_cookie, question->cookie) : HARK_NONE;
+}
+
+static void take_first_replies(struct judge *judge)
+{
+	for (uint32_t i = 0; i < judge->questions.n; i++) {
+		struct class *class = &judge->classes.items[judge->question_class.items[i]];
+		const struct question *question = &judge->questions.items[i];
+		uint32_t winner = winner_of(judge, question);
+
+		class->error = question->error;
+		class->winner = winner;
+		if (winner != HARK_NONE)
+			judge->runs[judge->order.items[winner].run].class =
+				judge->question_class.items[i];
+	}
+	for (uint32_t i = 0; i < judge->classes.n; i++) {
+		uint32_t winner = judge->classes.items[i].winner;
+
+		if (winner != HARK_NONE && !judge->order.items[winner].is_seen) {
+			struct run *run = &judge->runs[judge->order.items[winner].run];
+
+			judge->order.items[winner].is_seen = true;
+			run->n_seen++;
+		}
+	}
+}
+
+static void take_draws(struct judge *judge)
+{
+	for (uint32_t i = 0; i < judge->questions.n; i++) {
+		const struct class *class = &judge->classes.items[judge->question_class.items[i]];
+		uint32_t winner = winner_of(judge, &judge->questions.items[i]);
+
+		if (winner == HARK_NONE || judge->order.items[winner].is_seen ||
+		    judge->order.items[winner].run != judge->order.items[class->winner].run)
+			continue;
+		judge->order.items[winner].is_seen = true;
+		judge->runs[judge->order.items[winner].run].n_seen++;
+	}
+}
+
+/*
+ * Draws again for each set of look-alikes of which one has won: 32 times at first, which a group of two
+ * survives unseen once in 2^31; then until all have shown themselves or 24 draws a member were made, which
+ * hides a member of a group once in e^24.
+ */
+static int plan_draws(struct judge *judge)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < judge->order.n; i += judge->runs[i].n) {
+		struct run *run = &judge->runs[i];
+		uint32_t n_more = 2 * run->n + 30, limit = 24 * run->n + 32;
+
+		if (asked_protocol(judge_socket(judge, i)) == HARK_PROTOCOL_TCP)
+			continue;
+		if (run->n == 1 || run->n_seen == 0 || run->n_seen == run->n)
+			continue;
+		if ((run->n_draws && run->n_seen == 1) || run->n_draws >= limit ||
+		    run->n_draws >= MAX_DRAWS)
+			continue;
+		if (run->n_draws + n_more > MAX_DRAWS)
+			n_more = MAX_DRAWS - run->n_draws;
+		for (uint32_t j = 0; j < n_more && r == 0; j++)
+			r = add_question(judge, run->class,
+					 (uint16_t)(FIRST_PEER_PORT + run->n_draws++));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Those of a UDP run that showed themselves are one group, whose tally is that of the first of them. */
+static void settle_runs(struct judge *judge)
+{
+	for (uint32_t i = 0; i < judge->order.n; i += judge->runs[i].n) {
+		uint32_t representative = HARK_NONE;
+
+		if (asked_protocol(judge_socket(judge, i)) == HARK_PROTOCOL_TCP)
+			continue;
+		for (uint32_t j = i; j < i + judge->runs[i].n; j++) {
+			if (!judge->order.items[j].is_seen)
+				continue;
+			if (representative == HARK_NONE)
+				representative = j;
+			judge->order.items[j].representative = representative;
+		}
+	}
+}
+
+static int plan_first_round(struct judge *judge)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < judge->classes.n && r == 0; i++) {
+		struct class *class = &judge->classes.items[i];
+
+		class->is_asked = can_ask(judge, &judge->groups.items[class->group],
+					  (enum hark_family) class->family);
+		if (class->is_asked)
+			r = add_question(judge, i, FIRST_PEER_PORT - 1);
+	}
+	return r;
+}
+
+int judge_ask(struct judge *judge, struct question **ret, uint32_t *ret_n)
+{
+	int r;
+
+	if (judge->stage == JUDGE_NOT_ASKED) {
+		r = plan_first_round(judge);
+		judge->stage = JUDGE_FIRST_ROUND;
+	} else {
+		if (judge->stage == JUDGE_FIRST_ROUND)
+			take_first_replies(judge);
+		else
+			take_draws(judge);
+		judge->questions.n = judge->question_class.n = 0;
+		judge->stage = JUDGE_DRAWING;
+		r = plan_draws(judge);
+	}
+	if (r < 0)
+		return r;
+	if (judge->questions.n == 0)
+		settle_runs(judge);
+	*ret = judge->questions.items;
+	*ret_n = judge->questions.n;
+	return 0;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* From the winners of classes to the verdict of each listener. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classes.h"
+
+#define MAX_LISTED (1u << 20) /* addresses in all lists of verdicts together */
+
+bool socket_can_take(const struct hark_socket *socket, enum hark_family family)
+{
+	if (socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP)
+		return socket->family == family;
+	return family == HARK_FAMILY_INET || socket->family == HARK_FAMILY_INET6;
+}
+
+enum hark_tristate socket_fits(const struct hark_socket *socket, enum hark_family family,
+			       const struct hark_addr *addr, uint32_t ifindex)
+{
+	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
+
+	if ((socket->device && socket->device != ifindex) || !socket_can_take(socket, family))
+		return HARK_NO;
+	if (!hark_addr_is_any(&socket->local))
+		return memcmp(socket->local.bytes, addr->bytes, sizeof(addr->bytes)) ? HARK_NO :
+										       HARK_YES;
+	if (family == HARK_FAMILY_INET6)
+		return bound_to_ipv4 ? HARK_NO : HARK_YES;
+	if (bound_to_ipv4)
+		return HARK_YES;
+	switch ((enum hark_tristate)socket->v6only) {
+	case HARK_YES:
+		return HARK_NO;
+	case HARK_NO:
+		return HARK_YES;
+	case HARK_UNKNOWN:
+		break;
+	}
+	return HARK_UNKNOWN;
+}
+
+/* How well a socket that fits does: the kernel prefers an exact address, an interface, then AF_INET. */
+static int score(const struct hark_socket *socket)
+{
+	return (hark_addr_is_any(&socket->local) ? 0 : 4) + (socket->device ? 2 : 0) +
+	       (socket->family == HARK_FAMILY_INET ? 1 : 0);
+}
+
+static struct tally *tally_of(struct judge *judge, enum hark_family family, uint32_t position)
+{
+	return &judge->tallies[family][judge->order.items[position].representative];
+}
+
+static int give(struct judge *judge, uint32_t i, uint32_t position)
+{
+	const struct class *class = &judge->classes.items[i];
+	struct tally *tally = tally_of(judge, (enum hark_family) class->family, position);
+	struct win *win = array_push(&judge->wins);
+
+	if (!win)
+		return -ENOMEM;
+	*win = (struct win){ .class = i, .next = tally->has_won ? tally->first_win : HARK_NONE };
+	tally->first_win = judge->wins.n - 1;
+	tally->won += class->n_places;
+	if (!tally->has_won || class->reach > tally->reach)
+		tally->reach = class->reach;
+	tally->reach_unknown |= class->reach < 0;
+	tally->has_won = true;
+	return 0;
+}
+
+/* All that fits, where each gets a copy (raw, ICMP). */
+static int conclude_copies(struct judge *judge, uint32_t i)
+{
+	const struct class *class = &judge->classes.items[i];
+	const struct group *group = &judge->groups.items[class->group];
+	enum hark_family family = (enum hark_family) class->family;
+	int r = 0;
+
+	for (uint32_t p = group->first; p < group->first + group->n && r == 0; p++) {
+		switch (socket_fits(judge_socket(judge, p), family, &class->addr, class->ifindex)) {
+		case HARK_YES:
+			r = give(judge, i, p);
+			break;
+		case HARK_UNKNOWN:
+			tally_of(judge, family, p)->unknown_why = HARK_WHY_V6ONLY_UNTOLD;
+			break;
+		case HARK_NO:
+			break;
+		}
+	}
+	return r;
+}
+
+/*
+ * The best fit by flags. Where IPV6_V6ONLY is untold, a socket that certainly fits at least as well settles
+ * it: it gets the packet whichever way the flag stands.
+ */
+static int conclude_by_flags(struct judge *judge, uint32_t i)
+{
+	struct class *class = &judge->classes.items[i];
+	const struct group *group = &judge->groups.items[class->group];
+	enum hark_family family = (enum hark_family) class->family;
+	uint32_t best = HARK_NONE;
+	bool is_rivalled = false, is_doubtful = false;
+
+	for (uint32_t p = group->first; p < group->first + group->n; p++) {
+		const struct hark_socket *socket = judge_socket(judge, p);
+
+		if (socket_fits(socket, family, &class->addr, class->ifindex) != HARK_YES)
+			continue;
+		if (best == HARK_NONE || score(socket) > score(judge_socket(judge, best))) {
+			best = p;
+			is_rivalled = false;
+		} else if (score(socket) == score(judge_socket(judge, best)) &&
+			   judge->order.items[p].representative !=
+				   judge->order.items[best].representative) {
+			is_rivalled = true;
+		}
+	}
+	for (uint32_t p = group->first; p < group->first + group->n; p++) {
+		const struct hark_socket *socket = judge_socket(judge, p);
+		enum hark_tristate fits = socket_fits(socket, family, &class->addr, class->ifindex);
+
+		if (fits == HARK_UNKNOWN && best != HARK_NONE &&
+		    score(socket) <= score(judge_socket(judge, best))) {
+			tally_of(judge, family, p)->by_inference = true;
+		} else if (fits == HARK_UNKNOWN) {
+			tally_of(judge, family, p)->unknown_why = HARK_WHY_V6ONLY_UNTOLD;
+			is_doubtful = true;
+		} else if (fits == HARK_YES && is_rivalled &&
+			   score(socket) == score(judge_socket(judge, best))) {
+			tally_of(judge, family, p)->unknown_why = HARK_WHY_RIVALS;
+		}
+	}
+	if (best == HARK_NONE || is_rivalled)
+		return 0;
+	if (is_doubtful) {
+		tally_of(judge, family, best)->unknown_why = HARK_WHY_RIVALS;
+		return 0;
+	}
+	class->winner = best;
+	return give(judge, i, best);
+}
+
+static int conclude_class(struct judge *judge, uint32_t i)
+{
+	struct class *class = &judge->classes.items[i];
+	const struct group *group = &judge->groups.items[class->group];
+
+	if (class->is_asked && (class->error == 0 || class->error == -ENOENT)) {
+		for (uint32_t p = group->first; p < group->first + group->n; p++)
+			tally_of(judge, (enum hark_family) class->family, p)->by_kernel = true;
+		return class->winner == HARK_NONE ? 0 : give(judge, i, class->winner);
+	}
+	if (group->protocol == HARK_PROTOCOL_RAW || group->protocol == HARK_PROTOCOL_ICMP)
+		return conclude_copies(judge, i);
+	return conclude_by_flags(judge, i);
+}
+
+/* How many places there are for a listener: those of its interface, if it is bound to one. */
+static uint32_t count_places(const struct judge *judge, const struct group *group,
+			     enum hark_family family, const struct hark_socket *socket)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
+		const struct class *class = &judge->classes.items[group->first_class[family] + i];
+
+		if (!socket->device || socket->device == class->ifindex)
+			n += class->n_places;
+	}
+	return n;
+}
+
+static int list_place(struct judge *judge, uint32_t i)
+{
+	struct hark_place *place = array_push(&judge->snapshot->places);
+
+	if (!place)
+		return -ENOMEM;
+	*place = judge->snapshot->places.items[i];
+	return 0;
+}
+
+/* Writes out the addresses that a class stands for. */
+static int list_class(struct judge *judge, const struct class *class)
+{
+	const struct group *group = &judge->groups.items[class->group];
+	enum hark_family family = (enum hark_family) class->family;
+	const struct place_index *index = &judge->places[family];
+	struct hark_addr sample;
+	int r = 0;
+
+	if (class->place != HARK_NONE)
+		return list_place(judge, class->place);
+	for (uint32_t i = 0; i < index->by_device.n + index->prefixes.n && r == 0; i++) {
+		uint32_t row = i < index->by_device.n ?
+				       index->by_device.items[i] :
+				       index->prefixes.items[i - index->by_device.n];
+		const struct hark_place *place = &judge->snapshot->places.items[row];
+
+		if (class->device ? place->ifindex != class->device :
+				    group_has_device(judge, group, place->ifindex))
+			continue;
+		if (i < index->by_device.n ?
+			    group_has_name(judge, group, family, &place->prefix.addr) :
+			    !group_sample_prefix(judge, group, family, &place->prefix, &sample))
+			continue;
+		r = list_place(judge, row);
+	}
+	return r;
+}
+
+static int compare_places(const void *left, const void *right)
+{
+	const struct hark_place *a = left, *b = right;
+	int order = hark_addr_compare(&a->prefix.addr, &b->prefix.addr);
+
+	if (order)
+		return order;
+	return a->prefix.bits != b->prefix.bits ?
+		       b->prefix.bits - a->prefix.bits :
+		       (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+}
+
+/* The list of addresses of a verdict `some`, once for all members of a SO_REUSEPORT group. */
+static int list_addresses(struct judge *judge, const struct tally *tally,
+			  struct hark_answer *answer)
+{
+	struct hark_snapshot *snapshot = judge->snapshot;
+	uint32_t first = snapshot->places.n, listed = 0;
+	int r = 0;
+
+	for (uint32_t win = tally->first_win; win != HARK_NONE && r == 0;
+	     win = judge->wins.items[win].next) {
+		const struct class *class = &judge->classes.items[judge->wins.items[win].class];
+
+		listed += class->n_places;
+		if (first + listed > MAX_LISTED)
+			return snapshot_note(
+				snapshot, HARK_NOTE_ANSWERS, HARK_NOTE_LIMIT, 0,
+				"lists of addresses were left out, there are too many");
+		r = list_class(judge, class);
+	}
+	if (r < 0)
+		return r;
+	answer->first_address = first;
+	answer->n_addresses = snapshot->places.n - first;
+	qsort(&snapshot->places.items[first], answer->n_addresses, sizeof(struct hark_place),
+	      compare_places);
+	return 0;
+}
+
+/* Why a listener does not get (all of) a family that it might, and who gets it instead. */
+static void tell_why(const struct judge *judge, uint32_t position, enum hark_family family,
+		     uint32_t n_places, struct hark_answer *answer)
+{
+	const struct hark_socket *socket = judge_socket(judge, position);
+	const struct group *group = &judge->groups.items[judge->order.items[position].group];
+	uint32_t representative = judge->order.items[position].representative;
+	bool is_named = !hark_addr_is_any(&socket->local), fits_somewhere = false;
+
+	if (n_places == 0) {
+		answer->why = HARK_WHY_NO_ADDRESS;
+		return;
+	}
+	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
+		const struct class *class = &judge->classes.items[group->first_class[family] + i];
+
+		if (socket_fits(socket, family, &class->addr, class->ifindex) != HARK_YES)
+			continue;
+		fits_somewhere = true;
+		if (class->winner != HARK_NONE &&
+		    judge->order.items[class->winner].representative != representative) {
+			answer->why = HARK_WHY_SHADOWED;
+			answer->shadowed_by = judge->order.items[class->winner].socket;
+			return;
+		}
+		/* A winner that is no row of ours: it came after the dump, or sits on another port. */
+		if (class->winner == HARK_NONE && class->error == 0)
+			answer->why = HARK_WHY_SHADOWED;
+		else if (class->winner == HARK_NONE && class->error == -ENOENT)
+			answer->why = HARK_WHY_CHANGED;
+	}
+	if (answer->why != HARK_WHY_NOTHING)
+		return;
+	if (is_named && !fits_somewhere)
+		answer->why = HARK_WHY_NOT_LOCAL;
+	else if (is_named)
+		answer->why = HARK_WHY_BOUND;
+	else if (family == HARK_FAMILY_INET && socket->v6only == HARK_YES)
+		answer->why = HARK_WHY_V6ONLY;
+}
+
+/* What needs no question: the socket's family and address leave nothing of this family. True if so. */
+static bool tell_plain_none(const struct hark_socket *socket, enum hark_family family,
+			    struct hark_answer *answer)
+{
+	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
+	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
+
+	if (!socket_can_take(socket, family))
+		answer->why = HARK_WHY_FAMILY;
+	else if (family == HARK_FAMILY_INET6 && bound_to_ipv4)
+		answer->why = HARK_WHY_BOUND;
+	else if (family == HARK_FAMILY_INET && !bound_to_ipv4 && !hark_addr_is_any(&socket->local))
+		answer->why = HARK_WHY_BOUND;
+	else if (hark_addr_is_multicast(&socket->local))
+		answer->why = HARK_WHY_MULTICAST;
+	else if (bound_to_ipv4 && !memcmp(socket->local.bytes + 12, broadcast, sizeof(broadcast)))
+		answer->why = HARK_WHY_BROADCAST;
+	else
+		return false;
+	answer->decided_by = HARK_DECIDED_BY_FLAGS;
+	return true;
+}
+
+static int conclude_listener(struct judge *judge, uint32_t position, enum hark_family family)
+{
+	struct hark_socket *socket = judge_socket(judge, position);
+	const struct group *group = &judge->groups.items[judge->order.items[position].group];
+	uint32_t representative = judge->order.items[position].representative;
+	const struct tally *tally = &judge->tallies[family][representative];
+	struct hark_answer *answer = &socket->answers[family];
+	uint32_t n_places;
+
+	*answer = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
+					.reach = -1,
+					.shadowed_by = HARK_NONE };
+	if (tell_plain_none(socket, family, answer))
+		return 0;
+	n_places = count_places(judge, group, family, socket);
+	answer->decided_by = tally->by_kernel    ? HARK_DECIDED_BY_KERNEL :
+			     tally->by_inference ? HARK_DECIDED_BY_INFERENCE :
+						   HARK_DECIDED_BY_FLAGS;
+	if (tally->unknown_why) {
+		answer->verdict = HARK_VERDICT_UNKNOWN;
+		answer->why = tally->unknown_why;
+		return 0;
+	}
+	if (tally->has_won) {
+		answer->verdict = tally->won >= n_places ? HARK_VERDICT_ALL : HARK_VERDICT_SOME;
+		answer->via = family == HARK_FAMILY_INET && socket->family == HARK_FAMILY_INET6 ?
+				      HARK_VIA_MAPPED :
+				      HARK_VIA_NATIVE;
+		answer->reach = tally->reach_unknown ? -1 : tally->reach;
+	}
+	if (answer->verdict != HARK_VERDICT_ALL)
+		tell_why(judge, position, family, n_places, answer);
+	if (answer->verdict == HARK_VERDICT_NONE && tally->by_inference &&
+	    answer->why == HARK_WHY_NOTHING)
+		answer->why = HARK_WHY_INET_LISTENER;
+	if (answer->verdict != HARK_VERDICT_SOME)
+		return 0;
+	if (position != representative) {
+		const struct hark_answer *shared =
+			&judge_socket(judge, representative)->answers[family];
+
+		answer->first_address = shared->first_address;
+		answer->n_addresses = shared->n_addresses;
+		return 0;
+	}
+	return list_addresses(judge, tally, answer);
+}
+
+int judge_conclude(struct judge *judge)
+{
+	int r = 0;
+
+	if (judge->order.n == 0)
+		return 0;
+	for (int family = 0; family < HARK_FAMILY_N_; family++) {
+		judge->tallies[family] = calloc(judge->order.n, sizeof(struct tally));
+		if (!judge->tallies[family])
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < judge->classes.n && r == 0; i++)
+		r = conclude_class(judge, i);
+	/* A representative comes before the others of its group, which take over its list. */
+	for (uint32_t i = 0; i < judge->order.n && r == 0; i++)
+		for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
+			r = conclude_listener(judge, i, (enum hark_family)family);
+	return r;
+}

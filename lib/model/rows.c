@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* The snapshot's storage, its order, and the public way to read it. */
+#include "rows.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hark_snapshot *snapshot_new(void)
+{
+	return calloc(1, sizeof(struct hark_snapshot));
+}
+
+void hark_snapshot_free(struct hark_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	array_fini(&snapshot->sockets);
+	array_fini(&snapshot->holders);
+	array_fini(&snapshot->processes);
+	array_fini(&snapshot->places);
+	array_fini(&snapshot->interfaces);
+	array_fini(&snapshot->namespaces);
+	array_fini(&snapshot->notes);
+	array_fini(&snapshot->origins);
+	hash_fini(&snapshot->origin_by_cgroup);
+	arena_fini(&snapshot->arena);
+	free(snapshot);
+}
+
+static int add_note(struct hark_snapshot *snapshot, struct hark_note new)
+{
+	struct hark_note *note;
+
+	for (uint32_t i = 0; i < snapshot->notes.n; i++) {
+		note = &snapshot->notes.items[i];
+		if (note->what == new.what && note->why == new.why &&
+		    note->is_debug == new.is_debug && !strcmp(note->detail, new.detail)) {
+			note->count++;
+			return 0;
+		}
+	}
+	note = array_push(&snapshot->notes);
+	if (!note)
+		return -ENOMEM;
+	*note = new;
+	return 0;
+}
+
+int snapshot_note(struct hark_snapshot *snapshot, enum hark_note_what what, enum hark_note_why why,
+		  int error, const char *detail)
+{
+	return add_note(
+		snapshot,
+		(struct hark_note){
+			.what = what, .why = why, .error = error, .count = 1, .detail = detail });
+}
+
+int snapshot_note_debug(struct hark_snapshot *snapshot, enum hark_note_what what,
+			enum hark_note_why why, int error, const char *detail)
+{
+	return add_note(snapshot, (struct hark_note){ .what = what,
+						      .why = why,
+						      .is_debug = true,
+						      .error = error,
+						      .count = 1,
+						      .detail = detail });
+}
+
+const struct hark_interface *snapshot_find_interface(const struct hark_snapshot *snapshot,
+						     uint32_t netns, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < snapshot->interfaces.n; i++) {
+		const struct hark_interface *interface = &snapshot->interfaces.items[i];
+
+		if (interface->netns == netns && interface->ifindex == ifindex)
+			return interface;
+	}
+	return NULL;
+}
+
+void socket_classify(struct hark_socket *socket)
+{
+	bool has_peer = !hark_addr_is_any(&socket->remote) || socket->remote_port;
+
+	socket->is_listener = socket->state == HARK_STATE_LISTEN ||
+			      (socket->state == HARK_STATE_UNCONNECTED && !has_peer);
+	socket->is_mapped =
+		!socket->is_listener && has_peer && socket->family == HARK_FAMILY_INET6 &&
+		hark_addr_is_ipv4(&socket->remote) && !hark_addr_is_any(&socket->remote);
+}
+
+static int compare_sockets(const void *left, const void *right)
+{
+	const struct hark_socket *a = left, *b = right;
+	int order;
+
+#define THEN(x, y)      \
+	if ((x) != (y)) \
+	return (x) < (y) ? -1 : 1
+	THEN(a->netns, b->netns);
+	THEN(b->is_listener, a->is_listener);
+	THEN(a->protocol, b->protocol);
+	THEN(a->local_port, b->local_port);
+	THEN(a->family, b->family);
+	order = hark_addr_compare(&a->local, &b->local);
+	THEN(order, 0);
+	THEN(a->device, b->device);
+	THEN(a->remote_port, b->remote_port);
+	order = hark_addr_compare(&a->remote, &b->remote);
+	THEN(order, 0);
+	THEN(a->cookie, b->cookie);
+	THEN(a->inode, b->inode);
+#undef THEN
+	return 0;
+}
+
+void snapshot_sort_sockets(struct hark_snapshot *snapshot)
+{
+	if (snapshot->sockets.n)
+		qsort(snapshot->sockets.items, snapshot->sockets.n, sizeof(struct hark_socket),
+		      compare_sockets);
+}
+
+void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
+{
+	struct hark_socket *sockets = snapshot->sockets.items;
+	uint32_t n = 0, n_holders = 0;
+
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		if (index[i] != HARK_NONE)
+			index[i] = n++;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct hark_socket socket = sockets[i];
+
+		if (index[i] == HARK_NONE)
+			continue;
+		/* Holders are sorted by socket, so they only move forward, as the sockets do. */
+		for (uint32_t h = 0; h < socket.n_holders; h++) {
+			snapshot->holders.items[n_holders + h] =
+				snapshot->holders.items[socket.first_holder + h];
+			snapshot->holders.items[n_holders + h].socket = index[i];
+		}
+		socket.first_holder = n_holders;
+		n_holders += socket.n_holders;
+		for (int family = 0; family < HARK_FAMILY_N_; family++) {
+			uint32_t *shadow = &socket.answers[family].shadowed_by;
+
+			if (*shadow < snapshot->sockets.n)
+				*shadow = index[*shadow];
+		}
+		sockets[index[i]] = socket;
+	}
+	snapshot->sockets.n = n;
+	snapshot->holders.n = n_holders;
+}
+
+#define ROW_AT(array, i) ((i) < (array).n ? &(array).items[i] : NULL)
+
+uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot)
+{
+	return snapshot->sockets.n;
+}
+
+const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->sockets, i);
+}
+
+uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot)
+{
+	return snapshot->processes.n;
+}
+
+const struct hark_process *hark_snapshot_process(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->processes, i);
+}
+
+const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->holders, i);
+}
+
+const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->places, i);
+}
+
+uint32_t hark_snapshot_n_namespaces(const struct hark_snapshot *snapshot)
+{
+	return snapshot->namespaces.n;
+}
+
+const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot *snapshot,
+						     uint32_t i)
+{
+	return ROW_AT(snapshot->namespaces, i);
+}
+
+uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot)
+{
+	return snapshot->notes.n;
+}
+
+const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->notes, i);
+}
+
+bool hark_snapshot_is_complete(const struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->notes.n; i++)
+		if (!snapshot->notes.items[i].is_debug)
+			return false;
+	return true;
+}
+
+const char *hark_snapshot_interface_name(const struct hark_snapshot *snapshot, uint32_t netns,
+					 uint32_t ifindex)
+{
+	const struct hark_interface *interface = snapshot_find_interface(snapshot, netns, ifindex);
+
+	return interface ? interface->name : NULL;
+}
+
+const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapshot *snapshot,
+						       uint32_t socket)
+{
+	uint32_t i;
+
+	if (socket >= snapshot->sockets.n || !snapshot->sockets.items[socket].cgroup_id)
+		return NULL;
+	i = hash_get(&snapshot->origin_by_cgroup, snapshot->sockets.items[socket].cgroup_id);
+	return ROW_AT(snapshot->origins, i);
+}
+
+const char *hark_snapshot_host(const struct hark_snapshot *snapshot)
+{
+	return snapshot->host;
+}
+
+const char *hark_snapshot_kernel(const struct hark_snapshot *snapshot)
+{
+	return snapshot->kernel;
+}
+
+int64_t hark_snapshot_time(const struct hark_snapshot *snapshot)
+{
+	return snapshot->time;
+}
+
+/* What the label says of one family of a listener: '4', '6', '?' or nothing (0). */
+static char listener_digit(const struct hark_socket *socket, enum hark_family family, bool by_flags)
+{
+	char digit = family == HARK_FAMILY_INET ? '4' : '6';
+	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
+
+	if (!by_flags) {
+		switch ((enum hark_verdict)socket->answers[family].verdict) {
+		case HARK_VERDICT_ALL:
+		case HARK_VERDICT_SOME:
+			return digit;
+		case HARK_VERDICT_UNKNOWN:
+			return '?';
+		case HARK_VERDICT_NONE:
+		case HARK_VERDICT_N_:
+			return 0;
+		}
+	}
+	if (family == HARK_FAMILY_INET6)
+		return socket->family == HARK_FAMILY_INET6 && !bound_to_ipv4 ? digit : 0;
+	if (bound_to_ipv4)
+		return digit;
+	if (socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP)
+		return 0;
+	if (!hark_addr_is_any(&socket->local) || socket->v6only == HARK_YES)
+		return 0;
+	return socket->v6only == HARK_NO ? digit : '?';
+}
+
+char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_SIZE])
+{
+	char digits[3] = "";
+	size_t n = 0;
+
+	if (!socket->is_listener) {
+		digits[n++] = socket->family == HARK_FAMILY_INET || socket->is_mapped ||
+					      hark_addr_is_ipv4(&socket->local) ?
+				      '4' :
+				      '6';
+	} else {
+		bool by_flags = socket->answers[0].verdict == HARK_VERDICT_NONE &&
+				socket->answers[1].verdict == HARK_VERDICT_NONE;
+
+		for (int family = 0; family < HARK_FAMILY_N_; family++) {
+			char digit = listener_digit(socket, (enum hark_family)family, by_flags);
+
+			if (digit)
+				digits[n++] = digit;
+		}
+	}
+	digits[n] = '\0';
+	snprintf(text, HARK_LABEL_SIZE, "%s%s",
+		 hark_protocol_name((enum hark_protocol)socket->protocol), digits);
+	return text;
+}
+
+bool hark_socket_serves(const struct hark_socket *socket, enum hark_family family)
+{
+	if (!socket->is_listener)
+		return family == HARK_FAMILY_INET ?
+			       socket->family == HARK_FAMILY_INET || socket->is_mapped :
+			       socket->family == HARK_FAMILY_INET6 && !socket->is_mapped;
+	if (socket->answers[family].verdict != HARK_VERDICT_NONE)
+		return true;
+	/* It answers nothing now, shadowed or without an address: what it was made for still counts. */
+	if (socket->answers[!family].verdict == HARK_VERDICT_NONE)
+		return listener_digit(socket, family, true) != 0;
+	return (enum hark_family)socket->family == family && family == HARK_FAMILY_INET;
+}

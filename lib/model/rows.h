@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The snapshot: arrays of rows, filled by collect, concluded by judge, read through <hark/snapshot.h>. */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include <hark/snapshot.h>
+
+#include "arena.h"
+#include "hash.h"
+
+/* How a protocol's sockets of one namespace were read. */
+enum rows_origin {
+	ROWS_NOT_READ,
+	ROWS_BY_SOCK_DIAG,
+	ROWS_BY_PROC_NET,
+};
+
+/* No more rows of any kind than this are kept: 2^24 sockets are above what a host has had. */
+#define ROWS_MAX (1u << 24)
+
+struct hark_snapshot {
+	struct arena arena;
+	ARRAY(struct hark_socket) sockets;
+	ARRAY(struct hark_holder) holders; /* sorted by socket, then pid, then descriptor */
+	ARRAY(struct hark_process) processes;
+	ARRAY(struct hark_place)
+	places; /* local addresses of the namespaces, then lists of verdicts */
+	ARRAY(struct hark_interface) interfaces;
+	ARRAY(struct hark_namespace) namespaces;
+	ARRAY(struct hark_note) notes;
+	ARRAY(struct hark_process) origins; /* what cgroup ids of sockets resolved to */
+	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
+	uint8_t origin[HARK_PROTOCOL_N_]
+		      [HARK_FAMILY_N_]; /* enum rows_origin, of the first namespace */
+	const char *host;
+	const char *kernel;
+	int64_t time; /* seconds since 1970 */
+};
+
+struct hark_snapshot *snapshot_new(void);
+
+/*
+ * Counts one more thing that is missing: summed by (what, why, detail), whose text must outlive the
+ * snapshot (a literal or its arena). 0 or -ENOMEM.
+ */
+int snapshot_note(struct hark_snapshot *snapshot, enum hark_note_what what, enum hark_note_why why,
+		  int error, const char *detail);
+/* The same for what tells nothing but to those who debug. */
+int snapshot_note_debug(struct hark_snapshot *snapshot, enum hark_note_what what,
+			enum hark_note_why why, int error, const char *detail);
+
+/* The row of an interface, or NULL. */
+const struct hark_interface *snapshot_find_interface(const struct hark_snapshot *snapshot,
+						     uint32_t netns, uint32_t ifindex);
+
+/* Derives is_listener and is_mapped once protocol, family, state and addresses are set. */
+void socket_classify(struct hark_socket *socket);
+
+/* Sorts by namespace, protocol, port, address. */
+void snapshot_sort_sockets(struct hark_snapshot *snapshot);
+
+/*
+ * Drops the sockets i for which index[i] is HARK_NONE, with their holders; what referred to them refers to
+ * HARK_NONE. The others' index[i] becomes their new one.
+ */
+void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* collect, judge, keep what was asked for: how a snapshot comes to be. */
+#include "take.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect.h"
+#include "judge.h"
+#include "rows.h"
+#include "select.h"
+
+#define MAX_PORTS 16
+
+static int read_sockets(struct hark_source *source, const struct hark_query *query,
+			struct hark_snapshot *snapshot, struct hark_error *reterr)
+{
+	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
+	struct port_range ports[MAX_PORTS];
+	struct collect_filter filter = {
+		.protocols = selection_protocols(query->selection),
+		.all_states =
+			query->all_states ||
+			(query->selection && hark_selection_names_connections(query->selection)),
+		.ports = ports,
+		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
+	};
+	int r;
+
+	if (filter.protocols == 0)
+		filter.protocols = (1u << HARK_PROTOCOL_N_) - 1;
+	/* An MPTCP listener is two sockets in the kernel, and both compete for the port. */
+	if (filter.protocols & tcp)
+		filter.protocols |= tcp;
+	r = collect_sockets(source, snapshot, &filter, reterr);
+	if (r == 0)
+		snapshot_sort_sockets(snapshot);
+	return r;
+}
+
+static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot)
+{
+	struct question *questions;
+	struct judge *judge;
+	uint32_t n;
+	int r = judge_begin(&judge, snapshot, 0);
+
+	if (r < 0)
+		return r;
+	while ((r = judge_ask(judge, &questions, &n)) == 0 && n > 0) {
+		r = collect_replies(source, questions, n);
+		if (r < 0)
+			break;
+	}
+	if (r == 0)
+		r = judge_conclude(judge);
+	judge_free(judge);
+	return r;
+}
+
+static void leave_unjudged(struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		for (int family = 0; family < HARK_FAMILY_N_; family++)
+			snapshot->sockets.items[i].answers[family] = (struct hark_answer){
+				.verdict = HARK_VERDICT_UNKNOWN,
+				.decided_by = HARK_DECIDED_BY_FLAGS,
+				.reach = -1,
+				.shadowed_by = HARK_NONE,
+			};
+}
+
+static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selection *selection,
+			 bool (*matches)(const struct hark_selection *,
+					 const struct hark_snapshot *, uint32_t))
+{
+	uint32_t *index;
+
+	if (!selection || !snapshot->sockets.n)
+		return 0;
+	index = calloc(snapshot->sockets.n, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		index[i] = matches(selection, snapshot, i) ? i : HARK_NONE;
+	snapshot_keep_sockets(snapshot, index);
+	free(index);
+	return 0;
+}
+
+int snapshot_take_from(struct hark_source *source, const struct hark_query *query,
+		       struct hark_snapshot **ret, struct hark_error *reterr)
+{
+	uint32_t details = query->details | selection_details(query->selection);
+	struct hark_snapshot *snapshot = snapshot_new();
+	int r = snapshot ? 0 : -ENOMEM;
+
+	reterr->error = 0;
+	if (r == 0)
+		r = collect_namespace(source, snapshot);
+	if (r == 0)
+		r = read_sockets(source, query, snapshot, reterr);
+	if (r == 0)
+		r = collect_places(source, snapshot);
+	if (r == 0 && details & HARK_DETAIL_ANSWERS)
+		r = judge_listeners(source, snapshot);
+	else if (r == 0)
+		leave_unjudged(snapshot);
+	if (r == 0)
+		r = keep_matching(snapshot, query->selection, selection_matches_early);
+	if (r == 0 && details & HARK_DETAIL_HOLDERS)
+		r = holders_collect(source, snapshot, details);
+	if (r == 0 && details & HARK_DETAIL_CGROUP)
+		r = collect_origins(source, snapshot);
+	if (r == 0)
+		r = keep_matching(snapshot, query->selection, hark_selection_matches);
+	if (r < 0) {
+		if (reterr->error == 0)
+			snprintf(reterr->text, sizeof(reterr->text), "%s", strerror(-r));
+		reterr->error = r;
+		hark_snapshot_free(snapshot);
+		return r;
+	}
+	*ret = snapshot;
+	return 0;
+}
+
+int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **ret,
+		       struct hark_error *reterr)
+{
+	struct hark_source source;
+	int r;
+
+	source_open_live(&source);
+	r = snapshot_take_from(&source, query, ret, reterr);
+	source_close_live(&source);
+	return r;
+}
