@@ -91,6 +91,9 @@ static inline struct hark_socket *judge_socket(const struct judge *judge, uint32
 	return &judge->snapshot->sockets.items[judge->order.items[position].socket];
 }
 
+/* The protocol that the kernel is asked for: an MPTCP listener answers through a TCP socket. */
+uint8_t asked_protocol(const struct hark_socket *socket);
+
 /* Whether the address is one that a listener of the group is bound to. */
 bool group_has_name(const struct judge *judge, const struct group *group, enum hark_family family,
 		    const struct hark_addr *addr);
