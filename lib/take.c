@@ -40,7 +40,8 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	return r;
 }
 
-static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot)
+static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot,
+			   uint32_t details)
 {
 	struct question *questions;
 	struct judge *judge;
@@ -55,7 +56,7 @@ static int judge_listeners(struct hark_source *source, struct hark_snapshot *sna
 			break;
 	}
 	if (r == 0)
-		r = judge_conclude(judge);
+		r = judge_conclude(judge, details & HARK_DETAIL_LOOKUPS);
 	judge_free(judge);
 	return r;
 }
@@ -105,7 +106,7 @@ int snapshot_take_from(struct hark_source *source, const struct hark_query *quer
 	if (r == 0)
 		r = collect_places(source, snapshot);
 	if (r == 0 && details & HARK_DETAIL_ANSWERS)
-		r = judge_listeners(source, snapshot);
+		r = judge_listeners(source, snapshot, details);
 	else if (r == 0)
 		leave_unjudged(snapshot);
 	if (r == 0)

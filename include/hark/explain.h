@@ -22,8 +22,8 @@ struct hark_explanation;
 
 /*
  * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order that a
- * person asks. The snapshot must have been taken with HARK_DETAIL_ALL, and with a query that did not
- * leave out other sockets of the same ports. 0 or -ENOMEM; freed by hark_explanation_free().
+ * person asks. The snapshot should have been taken with HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS, and with
+ * a query that did not leave out other sockets of the same ports. 0 or -ENOMEM; freed by hark_explanation_free().
  */
 int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
 		 struct hark_explanation **ret);

@@ -204,6 +204,22 @@ struct hark_namespace {
 	uint8_t places_presence; /* enum hark_presence: of the addresses */
 };
 
+/*
+ * A question that was put to the kernel's socket look-up (SOCK_DIAG_BY_FAMILY without NLM_F_DUMP), for a
+ * stranger's packet, and what it said. One address stands for all that must fare alike.
+ */
+struct hark_lookup {
+	struct hark_addr addr; /* where the packet goes */
+	uint32_t netns;        /* index of its hark_namespace */
+	uint32_t ifindex;      /* interface it arrives on */
+	uint32_t n_places;     /* how many places the address stands for, itself included */
+	uint32_t socket;       /* who gets it: a hark_socket, or HARK_NONE */
+	int32_t error;         /* 0; -ENOENT: nobody gets it; else it was not answered */
+	uint16_t port;
+	uint8_t protocol; /* enum hark_protocol */
+	uint8_t family;   /* enum hark_family, of the packet */
+};
+
 /* Something that is missing from the snapshot. */
 enum hark_note_what {
 	HARK_NOTE_SOCKETS,

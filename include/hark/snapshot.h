@@ -14,14 +14,17 @@ extern "C" {
 
 /* What to find out; each costs time. */
 enum hark_detail {
-	HARK_DETAIL_ANSWERS =
-		1 << 0, /* struct hark_socket.answers, .reach; namespaces' addresses */
-	HARK_DETAIL_HOLDERS = 1 << 1, /* holders with pid, descriptor and command */
-	HARK_DETAIL_CGROUP =
-		1 << 2, /* unit, container, pod: of the processes, and of the sockets */
-	HARK_DETAIL_PROCESS =
-		1 << 3, /* uid, executable, command line, start time of the processes */
+	/* struct hark_socket.answers */
+	HARK_DETAIL_ANSWERS = 1 << 0,
+	/* holders with pid, descriptor and command */
+	HARK_DETAIL_HOLDERS = 1 << 1,
+	/* unit, container, pod: of the processes, and of the sockets */
+	HARK_DETAIL_CGROUP = 1 << 2,
+	/* uid, executable, command line, start time of the processes */
+	HARK_DETAIL_PROCESS = 1 << 3,
 	HARK_DETAIL_ALL = (1 << 4) - 1,
+	/* the questions to the kernel that the answers rest on: not part of ALL */
+	HARK_DETAIL_LOOKUPS = 1 << 4,
 };
 
 /* Zero is the default for all: the listeners of all protocols, without any detail. */
@@ -58,6 +61,8 @@ const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapsho
 uint32_t hark_snapshot_n_namespaces(const struct hark_snapshot *snapshot);
 const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot *snapshot,
 						     uint32_t i);
+uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot);
+const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i);
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);
 const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot, uint32_t i);
 

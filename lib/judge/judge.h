@@ -6,7 +6,7 @@
  *	judge_begin(&judge, snapshot, netns);
  *	while (judge_ask(judge, &questions, &n) == 0 && n > 0)
  *		... fill in each question's error and cookie ...
- *	judge_conclude(judge);
+ *	judge_conclude(judge, false);
  *	judge_free(judge);
  */
 #ifndef JUDGE_H
@@ -24,7 +24,10 @@ void judge_free(struct judge *judge);
 /* The next round of questions, which belong to the judge; *ret_n is 0 when there are none left. */
 int judge_ask(struct judge *judge, struct question **ret, uint32_t *ret_n);
 
-/* Fills in the answers of all listeners of the namespace. 0 or -ENOMEM. */
-int judge_conclude(struct judge *judge);
+/*
+ * Fills in the answers of all listeners of the namespace, and where `keep_lookups` the snapshot's lookups.
+ * 0 or -ENOMEM.
+ */
+int judge_conclude(struct judge *judge, bool keep_lookups);
 
 #endif

@@ -365,7 +365,29 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	return list_addresses(judge, tally, answer);
 }
 
-int judge_conclude(struct judge *judge)
+static int keep_lookup(struct judge *judge, const struct class *class)
+{
+	const struct group *group = &judge->groups.items[class->group];
+	struct hark_lookup *lookup = array_push(&judge->snapshot->lookups);
+
+	if (!lookup)
+		return -ENOMEM;
+	*lookup = (struct hark_lookup){
+		.addr = class->addr,
+		.netns = judge->netns,
+		.ifindex = class->ifindex,
+		.n_places = class->n_places,
+		.socket = class->winner == HARK_NONE ? HARK_NONE :
+						       judge->order.items[class->winner].socket,
+		.error = class->error,
+		.port = group->port,
+		.protocol = group->protocol,
+		.family = class->family,
+	};
+	return 0;
+}
+
+int judge_conclude(struct judge *judge, bool keep_lookups)
 {
 	int r = 0;
 
@@ -378,6 +400,9 @@ int judge_conclude(struct judge *judge)
 	}
 	for (uint32_t i = 0; i < judge->classes.n && r == 0; i++)
 		r = conclude_class(judge, i);
+	for (uint32_t i = 0; keep_lookups && i < judge->classes.n && r == 0; i++)
+		if (judge->classes.items[i].is_asked)
+			r = keep_lookup(judge, &judge->classes.items[i]);
 	/* A representative comes before the others of its group, which take over its list. */
 	for (uint32_t i = 0; i < judge->order.n && r == 0; i++)
 		for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)

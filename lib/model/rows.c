@@ -22,6 +22,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->places);
 	array_fini(&snapshot->interfaces);
 	array_fini(&snapshot->namespaces);
+	array_fini(&snapshot->lookups);
 	array_fini(&snapshot->notes);
 	array_fini(&snapshot->origins);
 	hash_fini(&snapshot->origin_by_cgroup);
@@ -152,6 +153,12 @@ void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 		}
 		sockets[index[i]] = socket;
 	}
+	for (uint32_t i = 0; i < snapshot->lookups.n; i++) {
+		uint32_t *winner = &snapshot->lookups.items[i].socket;
+
+		if (*winner < snapshot->sockets.n)
+			*winner = index[*winner];
+	}
 	snapshot->sockets.n = n;
 	snapshot->holders.n = n_holders;
 }
@@ -197,6 +204,16 @@ const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot 
 						     uint32_t i)
 {
 	return ROW_AT(snapshot->namespaces, i);
+}
+
+uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot)
+{
+	return snapshot->lookups.n;
+}
+
+const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->lookups, i);
 }
 
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot)

@@ -27,6 +27,7 @@ struct hark_snapshot {
 	places; /* local addresses of the namespaces, then lists of verdicts */
 	ARRAY(struct hark_interface) interfaces;
 	ARRAY(struct hark_namespace) namespaces;
+	ARRAY(struct hark_lookup) lookups;
 	ARRAY(struct hark_note) notes;
 	ARRAY(struct hark_process) origins; /* what cgroup ids of sockets resolved to */
 	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
