@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * situation: make real sockets, tell what was made, then tell which of them gets what.
  *
@@ -130,6 +131,7 @@ static const struct situation {
 	{ "mapped-any", { "tcp inet6 ::ffff:0.0.0.0 8006", "tcp inet6 :: 8006 v6only=1" } },
 	{ "loopback", { "tcp inet 127.0.0.1 5432", "tcp inet6 ::1 5432" } },
 	{ "shadow", { "tcp inet6 :: 80 v6only=0 reuseport", "tcp inet 127.0.0.1 80 reuseport" } },
+	{ "anyip", { "tcp inet 0.0.0.0 80 reuseport", "tcp inet 10.1.2.3 80 reuseport freebind" } },
 	{ "eclipse", { "tcp inet6 :: 80 v6only=0 reuseport", "tcp inet 0.0.0.0 80 reuseport" } },
 	{ "bound", { "tcp inet 0.0.0.0 7000 nolisten", "tcp inet6 :: 7001 nolisten" } },
 	{ "device-first",

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* steer: a BPF sk_lookup program, assembled by hand, so that no compiler for BPF is needed. */
 #define _GNU_SOURCE 1
 #include <fcntl.h>

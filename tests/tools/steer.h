@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* steer: let the kernel hand a port's connections to a socket of our choice. */
 #ifndef TESTS_STEER_H
 #define TESTS_STEER_H

@@ -41,6 +41,14 @@ def takes_v4(m):
     return not m["v6only"] and (address.is_unspecified or address.ipv4_mapped is not None)
 
 
+def can_take(m, version):
+    """Whether its family, IPV6_V6ONLY and the bound address leave anything of an IP version; the
+    kernel need not be asked where they do not."""
+    if version == 6:
+        return m["family"] == "inet6" and unmapped(m["address"]).version == 6
+    return m["family"] == "inet" or takes_v4(m)
+
+
 class Claims:
     """The sockets of one namespace: what the helper made of each, and what hark says of it."""
 
@@ -78,12 +86,13 @@ class Claims:
         return any(m["interface"] for m in self.made.values()
                    if (space(m["protocol"]), m["port"]) == (protocol, port))
 
-    def claims(self, number, target):
+    def claims(self, number, target, rows=any):
+        """Whether any of its rows claims the target, or all of them do."""
         m = self.made[number]
         # "for a socket bound to an interface, for that interface's addresses alone"
         if m["interface"] not in (None, target.interface):
             return False
-        return any(self._row_claims(row, m, target) for row in self.rows[number])
+        return rows(self._row_claims(row, m, target) for row in self.rows[number])
 
     def _row_claims(self, row, m, target):
         if not row["answers"]:
@@ -123,7 +132,8 @@ def judge_call(claims, protocol, port, target, winner):
     others = claimants - claims.group(winner)
     if others:
         return f"[{winner}] got it, also claimed by {sorted(others)}, not of its group"
-    return None
+    silent = [n for n in claims.group(winner) if not claims.claims(n, target, rows=all)]
+    return f"[{winner}] got it, not claimed in each row of {silent}" if silent else None
 
 
 def judge_verdicts(claims, targets, results):
@@ -151,8 +161,9 @@ def _judge_row(claims, m, row, targets, results):
         if answer["verdict"] != expected:
             yield f"{who}: verdict {answer['verdict']}, but it is {expected}"
             continue
-        if row["protocol"] in ("tcp", "udp") and answer.get("decided_by") != "kernel":
-            yield f"{who}: decided by {answer.get('decided_by')}"
+        if row["protocol"] in ("tcp", "udp") and can_take(m, version):
+            if answer.get("decided_by") != "kernel":
+                yield f"{who}: decided by {answer.get('decided_by')}"
         via = "mapped" if version == 4 and m["family"] == "inet6" else "native"
         if won and answer.get("via") != via:
             yield f"{who}: via {answer.get('via')}, but it is {via}"

@@ -12,11 +12,31 @@
 # * 0.0.0.0 takes all of IPv4 from [::] when both are there, however they were ordered.
 # * Of two UDP sockets with SO_REUSEADDR the one that was bound last gets everything.
 # * A program of a SO_REUSEPORT group chooses the member; the group as a whole answers.
+#
+# A title is the name of a situation, and what is special about the namespace after "with".
 EXPECTED = {
     "founding": """
         tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
         tcp6 [::]:22: ipv4 none; ipv6 all native
         tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    """,
+    "founding with bindv6only": """
+        tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
+        tcp6 [::]:22: ipv4 none; ipv6 all native
+        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    """,
+    "founding with ipv6 disabled": """
+        tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
+        tcp6 [::]:22: ipv4 none; ipv6 none
+        tcp4 [::]:80: ipv4 all mapped; ipv6 none
+    """,
+    "default-v6only": """
+        tcp46 [::]:8084: ipv4 all mapped; ipv6 all native
+        tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
+    """,
+    "default-v6only with bindv6only": """
+        tcp6 [::]:8084: ipv4 none; ipv6 all native
+        tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
     """,
     "v6only": """
         tcp6 [::]:8084: ipv4 none; ipv6 all native
@@ -37,6 +57,14 @@ EXPECTED = {
     "shadow": """
         tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
         tcp46 [::]:80: ipv4 some mapped 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
+    """,
+    "shadow with anyip": """
+        tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
+        tcp46 [::]:80: ipv4 some mapped 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
+    """,
+    "anyip with anyip": """
+        tcp4 10.1.2.3:80: ipv4 some native 10.1.2.3; ipv6 none
+        tcp4 0.0.0.0:80: ipv4 some native 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
     """,
     "eclipse": """
         tcp4 0.0.0.0:80: ipv4 all native; ipv6 none

@@ -71,10 +71,27 @@ def without_v6(addresses):
     return [a for a in addresses if ":" not in a]
 
 
-def named_plan():
+def specialise(plan, kind):
+    """Takes (some of) the IPv6 away from a plan, or changes the default of IPV6_V6ONLY."""
+    if kind == "bindv6only":
+        plan.box_settings["ipv6/bindv6only"] = 1
+    elif kind == "ipv6 disabled":
+        plan.box_settings["ipv6/conf/all/disable_ipv6"] = 1
+        plan.addresses = {i: without_v6(a) for i, a in plan.addresses.items()}
+    elif kind == "eth1 without IPv6":
+        plan.link_settings["ipv6/conf/eth1/disable_ipv6"] = 1
+        plan.addresses["eth1"] = without_v6(plan.addresses["eth1"])
+
+
+def named_plan(kind):
     """The world of the named situations."""
-    return Plan(kind="named", addresses={"eth0": ["10.9.0.1/24", "fd00:9::1/64", "fe80::1/64"],
-                                         "eth1": ["10.9.1.1/24", "fe80::1/64"]}).finish()
+    plan = Plan(kind=kind, addresses={"eth0": ["10.9.0.1/24", "fd00:9::1/64", "fe80::1/64"],
+                                      "eth1": ["10.9.1.1/24", "fe80::1/64"]})
+    if kind == "anyip":
+        plan.add_routed("route add local 10.1.0.0/16 dev lo", "10.1.0.0/16", "10.9.0.1",
+                        ["10.1.2.3", "10.1.200.7"])
+    specialise(plan, kind)
+    return plan.finish()
 
 
 def random_plan(seed, rng):
@@ -84,15 +101,8 @@ def random_plan(seed, rng):
         eth0.append("10.9.0.3/24")
     if rng.random() < 0.3:
         eth1.remove("10.9.1.2/24")
-    if plan.kind == "bindv6only":
-        plan.box_settings["ipv6/bindv6only"] = 1
-    elif plan.kind == "ipv6 disabled":
-        plan.box_settings["ipv6/conf/all/disable_ipv6"] = 1
-        eth0, eth1 = without_v6(eth0), without_v6(eth1)
-    elif plan.kind == "eth1 without IPv6":
-        plan.link_settings["ipv6/conf/eth1/disable_ipv6"] = 1
-        eth1 = without_v6(eth1)
     plan.addresses = {"eth0": eth0, "eth1": eth1}
+    specialise(plan, plan.kind)
     if rng.random() < 0.4:
         plan.add_routed("route add local 10.1.0.0/16 dev lo", "10.1.0.0/16",
                         rng.choice(["10.9.0.1", "10.9.1.1"]), ["10.1.2.3", "10.1.200.7"])

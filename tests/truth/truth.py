@@ -137,15 +137,16 @@ def run_world(tap, seed, protocols, totals):
     tap.result(name, complaints)
 
 
-def run_named(tap, name, expected):
-    plan = named_plan()
+def run_named(tap, title, expected):
+    name, _, kind = title.partition(" with ")
+    plan = named_plan(kind)
     pair = Pair(plan)
     situation = None
     try:
         situation = Situation(SITUATION, pair.box, [name])
         unmade = [f"{f['step']}: {f['error']}" for f in situation.failed]
         if unmade and name in named.NEED_PRIVILEGE:
-            tap.skip(name, f"this system allows no {unmade[0]}")
+            tap.skip(title, f"this system allows no {unmade[0]}")
             return
         document = run_hark(HARK, pair.box, *named.OPTIONS.get(name, []))
         complaints = unmade + named.compare(document, pair.box.inode, expected)
@@ -157,7 +158,7 @@ def run_named(tap, name, expected):
         if situation:
             situation.close()
         pair.close()
-    tap.result(name, complaints)
+    tap.result(title, complaints)
 
 
 def main():
@@ -182,8 +183,8 @@ def main():
     tap = Tap(len(situations) + worlds)
     protocols = available_protocols()
     tap.note(f"protocols {' '.join(protocols)}; uids {'many' if many_uids else 'one: not root'}")
-    for name, expected in situations.items():
-        run_named(tap, name, expected)
+    for title, expected in situations.items():
+        run_named(tap, title, expected)
     totals = {"sockets": 0, "calls": 0, "many_uids": many_uids}
     for seed in range(arguments.seed, arguments.seed + worlds):
         run_world(tap, seed, protocols, totals)
