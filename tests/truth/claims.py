@@ -5,7 +5,7 @@ import json
 import subprocess
 
 from calls import NOBODY, bare
-from plan import Target
+from plan import REACHES
 
 LISTENING = ("listen", "unconnected")
 SECONDS = 60
@@ -167,6 +167,9 @@ def _judge_row(claims, m, row, targets, results):
         via = "mapped" if version == 4 and m["family"] == "inet6" else "native"
         if won and answer.get("via") != via:
             yield f"{who}: via {answer.get('via')}, but it is {via}"
+        reach = REACHES[max(t.reach for t in won)] if won else None
+        if row["reach"][f"ipv{version}"] != reach:
+            yield f"{who}: reach {row['reach'][f'ipv{version}']}, but it is {reach}"
         names = {t.name for t in targets}
         for address in answer.get("addresses") or []:
             if "/" not in address and address not in names:

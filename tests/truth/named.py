@@ -16,100 +16,100 @@
 # A title is the name of a situation, and what is special about the namespace after "with".
 EXPECTED = {
     "founding": """
-        tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
-        tcp6 [::]:22: ipv4 none; ipv6 all native
-        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
+    tcp6 [::]:22: ipv4 none; ipv6 all native
+    tcp46 [::]:80: ipv4 all mapped; ipv6 all native
     """,
     "founding with bindv6only": """
-        tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
-        tcp6 [::]:22: ipv4 none; ipv6 all native
-        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
+    tcp6 [::]:22: ipv4 none; ipv6 all native
+    tcp46 [::]:80: ipv4 all mapped; ipv6 all native
     """,
     "founding with ipv6 disabled": """
-        tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
-        tcp6 [::]:22: ipv4 none; ipv6 none
-        tcp4 [::]:80: ipv4 all mapped; ipv6 none
+    tcp4 0.0.0.0:22: ipv4 all native; ipv6 none
+    tcp6 [::]:22: ipv4 none; ipv6 none
+    tcp4 [::]:80: ipv4 all mapped; ipv6 none
     """,
     "default-v6only": """
-        tcp46 [::]:8084: ipv4 all mapped; ipv6 all native
-        tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
+    tcp46 [::]:8084: ipv4 all mapped; ipv6 all native
+    tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
     """,
     "default-v6only with bindv6only": """
-        tcp6 [::]:8084: ipv4 none; ipv6 all native
-        tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
+    tcp6 [::]:8084: ipv4 none; ipv6 all native
+    tcp46 [::]:8085: ipv4 all mapped; ipv6 all native
     """,
     "v6only": """
-        tcp6 [::]:8084: ipv4 none; ipv6 all native
-        udp6 [::]:8084: ipv4 none; ipv6 all native
+    tcp6 [::]:8084: ipv4 none; ipv6 all native
+    udp6 [::]:8084: ipv4 none; ipv6 all native
     """,
     "mapped": """
-        tcp4 [::ffff:127.0.0.1]:8005: ipv4 some mapped 127.0.0.1; ipv6 none
-        udp4 [::ffff:10.9.0.1]:8005: ipv4 some mapped 10.9.0.1; ipv6 none
+    tcp4 [::ffff:127.0.0.1]:8005: ipv4 some mapped 127.0.0.1; ipv6 none
+    udp4 [::ffff:10.9.0.1]:8005: ipv4 some mapped 10.9.0.1; ipv6 none
     """,
     "mapped-any": """
-        tcp6 [::]:8006: ipv4 none; ipv6 all native
-        tcp4 [::ffff:0.0.0.0]:8006: ipv4 all mapped; ipv6 none
+    tcp6 [::]:8006: ipv4 none; ipv6 all native
+    tcp4 [::ffff:0.0.0.0]:8006: ipv4 all mapped; ipv6 none
     """,
     "loopback": """
-        tcp4 127.0.0.1:5432: ipv4 some native 127.0.0.1; ipv6 none
-        tcp6 [::1]:5432: ipv4 none; ipv6 some native ::1
+    tcp4 127.0.0.1:5432: ipv4 some native 127.0.0.1; ipv6 none
+    tcp6 [::1]:5432: ipv4 none; ipv6 some native ::1
     """,
     "shadow": """
-        tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
-        tcp46 [::]:80: ipv4 some mapped 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
+    tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
+    tcp46 [::]:80: ipv4 some mapped 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
     """,
     "shadow with anyip": """
-        tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
-        tcp46 [::]:80: ipv4 some mapped 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
+    tcp4 127.0.0.1:80: ipv4 some native 127.0.0.1; ipv6 none
+    tcp46 [::]:80: ipv4 some mapped 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8; ipv6 all native
     """,
     "anyip with anyip": """
-        tcp4 10.1.2.3:80: ipv4 some native 10.1.2.3; ipv6 none
-        tcp4 0.0.0.0:80: ipv4 some native 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
+    tcp4 10.1.2.3:80: ipv4 some native 10.1.2.3; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 some native 10.1.0.0/16 10.9.0.1 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
     """,
     "eclipse": """
-        tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
-        tcp6 [::]:80: ipv4 none; ipv6 all native
+    tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
+    tcp6 [::]:80: ipv4 none; ipv6 all native
     """,
     "bound": """
-        tcp 0.0.0.0:7000 bound
-        tcp [::]:7001 bound
+    tcp 0.0.0.0:7000 bound
+    tcp [::]:7001 bound
     """,
     "device-first": """
-        tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
-        tcp4 0.0.0.0:80 on eth0: ipv4 none; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
+    tcp4 0.0.0.0:80 on eth0: ipv4 none; ipv6 none
     """,
     "device-last": """
-        tcp4 0.0.0.0:80: ipv4 some native 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
-        tcp4 0.0.0.0:80 on eth0: ipv4 all native; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 some native 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
+    tcp4 0.0.0.0:80 on eth0: ipv4 all native; ipv6 none
     """,
     "udp-device": """
-        udp4 0.0.0.0:53: ipv4 some native 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
-        udp4 0.0.0.0:53 on eth0: ipv4 all native; ipv6 none
+    udp4 0.0.0.0:53: ipv4 some native 10.9.1.1 127.0.0.0/8 127.0.0.1; ipv6 none
+    udp4 0.0.0.0:53 on eth0: ipv4 all native; ipv6 none
     """,
     "udp-pair": """
-        udp4 0.0.0.0:53: ipv4 all native; ipv6 none
-        udp4 0.0.0.0:53: ipv4 none; ipv6 none
+    udp4 0.0.0.0:53: ipv4 all native; ipv6 none
+    udp4 0.0.0.0:53: ipv4 none; ipv6 none
     """,
     "udp-connected": """
-        udp4 0.0.0.0:53: ipv4 all native; ipv6 none
-        udp 10.9.0.1:53 established
+    udp4 0.0.0.0:53: ipv4 all native; ipv6 none
+    udp 10.9.0.1:53 established
     """,
     "reuseport-group": """
-        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
-        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
-        tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    tcp46 [::]:80: ipv4 all mapped; ipv6 all native
+    tcp46 [::]:80: ipv4 all mapped; ipv6 all native
     """,
     "reuseport-program": """
-        tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
-        tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 all native; ipv6 none
     """,
     "steered": """
-        tcp4 0.0.0.0:80: ipv4 none; ipv6 none
-        tcp4 127.0.0.2:80: ipv4 all native; ipv6 none
+    tcp4 0.0.0.0:80: ipv4 none; ipv6 none
+    tcp4 127.0.0.2:80: ipv4 all native; ipv6 none
     """,
     "freebind": """
-        tcp4 203.0.113.5:80: ipv4 none; ipv6 none
-        udp6 [2001:db8::5]:80: ipv4 none; ipv6 none
+    tcp4 203.0.113.5:80: ipv4 none; ipv6 none
+    udp6 [2001:db8::5]:80: ipv4 none; ipv6 none
     """,
 }
 

@@ -9,6 +9,7 @@ KINDS = {3: "bindv6only", 5: "ipv6 disabled", 6: "eth1 without IPv6"}
 
 ETH0 = ["10.9.0.1/24", "10.9.0.2/24", "fd00:9::1/64", "fd00:9::2/64", "fe80::1/64"]
 ETH1 = ["10.9.1.1/24", "10.9.1.2/24", "fd00:9:1::1/64", "fe80::1/64"]
+REACHES = ("host", "link", "private", "public")
 PORTS = [80, 5353, 8443]
 UIDS = [0, 0, 0, 1000, 65534]
 
@@ -34,6 +35,13 @@ class Target:
     @property
     def link_local(self):
         return self.ip.version == 6 and self.ip.is_link_local
+
+    @property
+    def reach(self):
+        """From how far packets can be addressed to it, in the order of REACHES."""
+        if self.ip.is_loopback:
+            return 0
+        return 1 if self.link_local else 2 if self.ip.is_private else 3
 
     def __str__(self):
         return f"{self.name} from {self.peer or 'inside'}"
@@ -110,8 +118,8 @@ def random_plan(seed, rng):
         plan.add_routed("route add local fd00:a::/64 dev lo", "fd00:a::/64", "fd00:9::1",
                         ["fd00:a::5", "fd00:a::77"])
     if rng.random() < 0.3:
-        plan.add_routed("addr add 198.51.100.7/32 dev lo", "198.51.100.7",
-                        rng.choice(["10.9.0.2", "10.9.1.1"]), ["198.51.100.7"])
+        plan.add_routed("addr add 203.0.114.7/32 dev lo", "203.0.114.7",
+                        rng.choice(["10.9.0.2", "10.9.1.1"]), ["203.0.114.7"])
     return plan.finish()
 
 
