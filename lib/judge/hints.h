@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* How well-known servers are told which families to serve. */
+#ifndef HINTS_H
+#define HINTS_H
+
+#include <hark/model.h>
+
+struct server_hint {
+	const char *code;    /* of the finding: "hint-apache" */
+	const char *command; /* glob of /proc/PID/comm */
+	const char *line;    /* glob of the command line, or NULL: any */
+	const char *text;    /* one or two sentences */
+};
+
+/* The hint for a process, or NULL. */
+const struct server_hint *server_hint_for(const struct hark_process *process);
+
+#endif
