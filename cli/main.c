@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "escape.h"
+#include "options.h"
+
+static const struct command commands[] = {
+	{ "list", list_run, FOR_LIST, "[OPTIONS] [SELECTOR...]",
+	  "the listeners of this host, and who answers what" },
+	{ "explain", explain_run, FOR_EXPLAIN, "[OPTIONS] SELECTOR...",
+	  "why a port is, or is not, reachable, in plain words" },
+	{ "help", help_run, FOR_HELP, "[COMMAND]", "help on a command" },
+	{ "version", version_run, FOR_VERSION, "", "the version" },
+	/* Names that no version may take for those of processes. */
+	{ .name = "demo" },
+	{ .name = "probe" },
+	{ .name = "bind" },
+	{ .name = "wait" },
+	{ .name = "top" },
+	{ .name = "watch" },
+	{ .name = "kill" },
+	{ .name = "netstat" },
+	{ .name = "lsof" },
+	{ .name = "ss" },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+const struct command *command_at(size_t i)
+{
+	return i < N_COMMANDS ? &commands[i] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+void complain(const char *format, ...)
+{
+	struct out out;
+	char *text;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		return;
+	out_init(&out, STDERR_FILENO);
+	out_text(&out, "hark: ");
+	escape_bytes(&out, ESCAPE_UTF8, text, (size_t)length);
+	out_char(&out, '\n');
+	out_flush(&out);
+	out_fini(&out);
+	free(text);
+}
+
+int status_of_writing(int error)
+{
+	if (error == 0)
+		return STATUS_MATCHED;
+	complain("cannot write the answer: %s", strerror(-error));
+	return STATUS_FAILED;
+}
+
+/*
+ * A file that we open must never become standard output: with it closed, that would be a netlink socket.
+ * Reading alone is allowed on what takes its place, so that writing to it fails as it should.
+ */
+static void open_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct hark_error error;
+
+	open_standard_files();
+	/* A reader that went away (`hark | head -1`) is nobody's error, whoever started us. */
+	signal(SIGPIPE, SIG_DFL);
+	if (options_parse(argc, argv, &options, &error) < 0) {
+		complain("%s", error.text);
+		return STATUS_USAGE;
+	}
+	if (!options.command->run) {
+		complain("this version has no command \"%s\" (a process of that name: command=%s)",
+			 options.command->name, options.command->name);
+		return STATUS_USAGE;
+	}
+	if (options.version)
+		return version_run(&options);
+	if (options.help)
+		return help_print(options.is_command_named ? options.command : NULL);
+	return options.command->run(&options);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "query.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <hark/snapshot.h>
+
+#include "cli.h"
+#include "render.h"
+#include "screen.h"
+#include "suggest.h"
+
+int query_select(struct options *options, struct hark_selection **ret)
+{
+	struct hark_selection *selection;
+	struct hark_error error = { .text = "memory ran out" };
+	int r = hark_selection_new(&selection);
+
+	for (uint32_t i = 0; r == 0 && i < options->n_words; i++)
+		r = hark_selection_add(selection, options->words[i], &error);
+	if (r < 0) {
+		complain("%s", error.text);
+		hark_selection_free(selection);
+		return r == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;
+	}
+	for (int family = 0; family < HARK_FAMILY_N_; family++)
+		if (options->families & (1u << family))
+			hark_selection_add_family(selection, (enum hark_family)family);
+	hark_selection_set_protocols(selection, options->protocols);
+	if (hark_selection_names_connections(selection))
+		options->all_states = true;
+	*ret = selection;
+	return 0;
+}
+
+void query_tell_notes(const struct hark_snapshot *snapshot, const struct options *options)
+{
+	struct render_options render = screen_options(STDERR_FILENO, options);
+	struct out out;
+
+	out_init(&out, STDERR_FILENO);
+	render_notes(&out, snapshot, &render);
+	out_fini(&out);
+}
+
+/* A word that is a command's name but for a slip, or that of a state or protocol, was hardly a process's. */
+static void tell_slip(const char *word, bool is_first)
+{
+	struct suggestion suggestion = { .word = word };
+	const struct command *command;
+	const char *what = "command";
+
+	for (size_t i = 0; is_first && (command = command_at(i)); i++)
+		if (command->run)
+			suggest_offer(&suggestion, command->name);
+	for (int i = 0; i < HARK_STATE_N_ + HARK_PROTOCOL_N_; i++) {
+		const char *before = suggestion.best;
+
+		suggest_offer(&suggestion, i < HARK_STATE_N_ ?
+						   hark_state_name(i) :
+						   hark_protocol_name(i - HARK_STATE_N_));
+		if (suggestion.best != before)
+			what = i < HARK_STATE_N_ ? "state" : "protocol";
+	}
+	if (suggestion.best && suggestion.distance > 0)
+		complain("nothing matched \"%s\": did you mean the %s \"%s\"?", word, what,
+			 suggestion.best);
+}
+
+int query_status(const struct hark_snapshot *snapshot, const struct options *options,
+		 uint32_t n_matched)
+{
+	if (options->strict && !hark_snapshot_is_complete(snapshot))
+		return STATUS_FAILED;
+	if (n_matched > 0)
+		return STATUS_MATCHED;
+	for (uint32_t i = 0; i < options->n_words; i++)
+		if (!strpbrk(options->words[i], "=,.:*"))
+			tell_slip(options->words[i], i == 0);
+	return STATUS_NOTHING;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* From options to a selection. */
+#ifndef QUERY_H
+#define QUERY_H
+
+#include <hark/select.h>
+
+#include "options.h"
+
+/*
+ * The selection that the options and selectors ask for; options->all_states is set where a selector means
+ * it. 0, or a status, the user having been told.
+ */
+int query_select(struct options *options, struct hark_selection **ret);
+
+/* Tells on standard error what is missing from the snapshot. */
+void query_tell_notes(const struct hark_snapshot *snapshot, const struct options *options);
+
+/* The status of an answer with so many sockets in it. */
+int query_status(const struct hark_snapshot *snapshot, const struct options *options,
+		 uint32_t n_matched);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "screen.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the terminal said, or 80 columns as of old. */
+static unsigned int width_of(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+static bool wants_color(const struct options *options, bool is_terminal)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (options->color != WHEN_AUTO)
+		return options->color == WHEN_ALWAYS;
+	return is_terminal && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
+static bool is_utf8(void)
+{
+	locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+	bool is_it = locale && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+
+	if (locale)
+		freelocale(locale);
+	return is_it;
+}
+
+static int64_t boot_time(void)
+{
+	struct timespec since_boot;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
+		return 0;
+	return (int64_t)time(NULL) - since_boot.tv_sec;
+}
+
+struct render_options screen_options(int fd, const struct options *options)
+{
+	bool is_terminal = isatty(fd);
+
+	return (struct render_options){
+		.boot_time = boot_time(),
+		.width = is_terminal ? width_of(fd) : 0,
+		.color = wants_color(options, is_terminal),
+		.utf8 = is_utf8(),
+		.no_header = options->no_header,
+		.all_states = options->all_states,
+		.summary = is_terminal && !options->no_header,
+		.debug_notes = options->debug,
+	};
+}
