@@ -20,7 +20,8 @@ class Trouble(Exception):
 
 
 def run(*command, **options):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          **options)
     if done.returncode:
         words = " ".join(map(str, command))
         raise Trouble(f"{words}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
