@@ -25,6 +25,8 @@ NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "-
               "--propagation", "private")
 # The kernel ends a round's namespaces with this process, however it ends.
 TIED = ("setpriv", "--pdeathsig", "KILL", "unshare")
+# The first process of a pid namespace has to wait for those that lost their parents.
+INIT = ("sh", "-c", '"$@"; exit $?', "init")
 MAPPED = ("--user", "--map-root-user", "--map-auto")
 
 
@@ -37,7 +39,7 @@ def namespaces():
     """The command that enters new namespaces, or why there is none."""
     if not os.path.exists("/proc/sys/net/ipv6"):
         return None, "this kernel runs without IPv6"
-    command = [*TIED, *(MAPPED if os.geteuid() else ()), *NAMESPACES]
+    command = [*TIED, *(MAPPED if os.geteuid() else ()), *NAMESPACES, *INIT]
     try:
         attempt = subprocess.run([*command, "true"], stdin=subprocess.DEVNULL,
                                  capture_output=True, text=True)

@@ -1,11 +1,12 @@
 """The private world of one round: its namespaces, mounts, network, processes and deadlines.
 
-Everything is inside a network, mount, pid and UTS namespace whose first process this is. When it
-ends, in whatever way, the kernel kills the daemons and drops the mounts: nothing is there to tidy.
+Everything is inside a network, mount, pid and UTS namespace of its own. However its first process
+ends, the kernel then kills the daemons and drops the mounts: nothing is there to tidy.
 """
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ class World:
             if os.path.exists(path):
                 run("mount", "--bind", str(DIRECTORY / "empty"), path)
         run("mount", "--bind", str(DIRECTORY / "hosts"), "/etc/hosts")
-        pathlib.Path("/proc/sys/kernel/hostname").write_text(HOST)
+        socket.sethostname(HOST)
 
     def configure_network(self):
         sysctl("net.ipv6.bindv6only", int(self.bindv6only))
