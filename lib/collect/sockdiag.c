@@ -303,7 +303,8 @@ static int dump_sockets(struct nl *nl, struct dump *dump)
 /*
  * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that takes the
  * connections and has the same inode (mptcp_subflow_create_socket). One row remains; it keeps the cookie of
- * the TCP socket, which is what a look-up answers with.
+ * the TCP socket, which is what a look-up answers with, and what a bind to a specific IPv6 address sets in the
+ * TCP socket alone: IPV6_V6ONLY, and the device of a link-local address.
  */
 static int fold_subflows(struct hark_snapshot *snapshot)
 {
@@ -329,8 +330,9 @@ static int fold_subflows(struct hark_snapshot *snapshot)
 		if (parent == HARK_NONE)
 			continue;
 		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;
-		if (snapshot->sockets.items[parent].v6only == HARK_UNKNOWN)
-			snapshot->sockets.items[parent].v6only = socket->v6only;
+		snapshot->sockets.items[parent].v6only = socket->v6only;
+		snapshot->sockets.items[parent].device = socket->device;
+		snapshot->sockets.items[parent].local = socket->local;
 		socket->protocol = HARK_PROTOCOL_N_;
 	}
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
