@@ -161,7 +161,7 @@ def _judge_row(claims, m, row, targets, results):
         if answer["verdict"] != expected:
             yield f"{who}: verdict {answer['verdict']}, but it is {expected}"
             continue
-        if row["protocol"] in ("tcp", "udp") and can_take(m, version):
+        if row["protocol"] in ("tcp", "udp") and mine and can_take(m, version):
             if answer.get("decided_by") != "kernel":
                 yield f"{who}: decided by {answer.get('decided_by')}"
         via = "mapped" if version == 4 and m["family"] == "inet6" else "native"

@@ -3,8 +3,8 @@
 # Surprises, all found by asking Linux 6.18 with real sockets before any of this was written:
 #
 # * A specific IPv6 bind sets IPV6_V6ONLY by itself ([::1]:5432 reports it); a mapped one does not.
-# * ::ffff:0.0.0.0 can be bound, and makes an AF_INET6 socket that takes all of IPv4 and no IPv6.
-#   Beside it, [::] with IPV6_V6ONLY=1 fits on the same port.
+# * ::ffff:0.0.0.0 (shown as the 0.0.0.0 it is) can be bound, and makes an AF_INET6 socket that
+#   takes all of IPv4 and no IPv6. Beside it, [::] with IPV6_V6ONLY=1 fits on the same port.
 # * Two wildcard TCP listeners with SO_REUSEPORT, one of them bound to a device, are not one group,
 #   and the device does not win: whichever was made last gets everything that it may get. The
 #   first, if it is bound to the device, gets nothing at all. UDP is the same with SO_REUSEPORT;
@@ -43,12 +43,12 @@ EXPECTED = {
     udp6 [::]:8084: ipv4 none; ipv6 all native
     """,
     "mapped": """
-    tcp4 [::ffff:127.0.0.1]:8005: ipv4 some mapped 127.0.0.1; ipv6 none
-    udp4 [::ffff:10.9.0.1]:8005: ipv4 some mapped 10.9.0.1; ipv6 none
+    tcp4 127.0.0.1:8005: ipv4 some mapped 127.0.0.1; ipv6 none
+    udp4 10.9.0.1:8005: ipv4 some mapped 10.9.0.1; ipv6 none
     """,
     "mapped-any": """
     tcp6 [::]:8006: ipv4 none; ipv6 all native
-    tcp4 [::ffff:0.0.0.0]:8006: ipv4 all mapped; ipv6 none
+    tcp4 0.0.0.0:8006: ipv4 all mapped; ipv6 none
     """,
     "loopback": """
     tcp4 127.0.0.1:5432: ipv4 some native 127.0.0.1; ipv6 none
