@@ -171,7 +171,7 @@ class Checks:
         problems += [f"listed, not there: {row}" for row in said - real]
         flags = kernel.v6only()
         for socket in self.sockets:
-            if socket["v6only"] != flags.get(socket["inode"]):
+            if socket["v6only"] != flags.get(socket["inode"], False):
                 problems.append(f"{name_of(socket)}: v6only {socket['v6only']}, "
                                 f"ss has {flags.get(socket['inode'])}")
         self.report("every listener is listed, once", problems)
@@ -222,7 +222,9 @@ class Checks:
         for s in sockets:
             for family in ("ipv4", "ipv6"):
                 answers = s["answers"][family]
-                if answers["decided_by"] != "kernel" or answers["verdict"] == "unknown":
+                # that an AF_INET socket gets no IPv6 is no question for the kernel
+                if (answers["decided_by"] != "kernel" and answers["verdict"] != "none"
+                        or answers["verdict"] == "unknown"):
                     yield f"{name_of(s)}: {family} {answers}"
 
     @staticmethod
