@@ -96,6 +96,18 @@ static const char *append(struct hark_explanation *x, const char *list, const ch
 	return arena_printf(&x->arena, "%s%s%s", list, separator, item);
 }
 
+/* An address within a prefix that is local as a whole (127.0.0.1 in 127.0.0.0/8) says nothing more. */
+static bool is_covered(const struct hark_explanation *x, uint32_t first, uint32_t n, uint32_t i)
+{
+	const struct hark_place *places = x->snapshot->places.items;
+
+	for (uint32_t j = first; j < first + n; j++)
+		if (places[j].prefix.bits < places[i].prefix.bits &&
+		    hark_prefix_contains(&places[j].prefix, &places[i].prefix.addr))
+			return true;
+	return false;
+}
+
 static const char *list_places(struct hark_explanation *x, uint32_t first, uint32_t n, int family)
 {
 	const char *list = NULL;
@@ -106,6 +118,8 @@ static const char *list_places(struct hark_explanation *x, uint32_t first, uint3
 		char text[HARK_ADDR_TEXT_SIZE];
 
 		if (hark_addr_is_ipv4(&place->prefix.addr) != (family == HARK_FAMILY_INET))
+			continue;
+		if (n <= 64 && is_covered(x, first, n, i))
 			continue;
 		if (++all > MAX_LISTED)
 			continue;
