@@ -37,7 +37,10 @@ class Program:
                 self.plans.append(plan)
             elif result := LINE.match(line):
                 diagnostics = self.count(result)
-            elif line.startswith(("#", "Bail out!")):
+            elif line.startswith("Bail out!"):
+                diagnostics = []
+                self.failed.append((line, diagnostics))
+            elif line.startswith("#"):
                 diagnostics.append(line)
         self.check_end()
 
@@ -82,19 +85,24 @@ class Program:
             self.failed[-1][1].extend("  " + line for line in stderr if line)
 
 
+def failure(what):
+    return {"name": "build", "result": "ERROR", "returncode": 1, "stdout": f"1..1\nnot ok 1 - {what}"}
+
+
 def run(build, suites):
-    """Yields (title, Program) for each test program of a build directory."""
+    """Builds, and yields (title, Program) for each test program of a build directory."""
+    # Left to itself, meson test builds only what the tests name as theirs.
+    if subprocess.run(["meson", "compile", "-C", build], stdin=subprocess.DEVNULL).returncode:
+        yield "build", Program(failure("it does not compile"))
+        return
     log = pathlib.Path(build, "meson-logs", "testlog.json")
     log.unlink(missing_ok=True)
-    command = ["meson", "test", "-C", build]
+    command = ["meson", "test", "-C", build, "--no-rebuild"]
     for suite in suites:
         command += ["--suite", suite]
     subprocess.run(command, stdin=subprocess.DEVNULL)
     records = [json.loads(line) for line in log.open()] if log.exists() else []
-    if not records:
-        records = [{"name": "build", "result": "ERROR", "returncode": 1, "stdout":
-                    "1..1\nnot ok 1 - meson test ran nothing: see its words above"}]
-    for record in records:
+    for record in records or [failure("no test ran")]:
         yield record["name"], Program(record)
 
 

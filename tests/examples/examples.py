@@ -90,7 +90,8 @@ def main(build, sanitize, *compiler):
         try:
             stage = Stage(build, compiler, folder)
         except Trouble as e:
-            print("Bail out!", e)
+            print("Bail out! it cannot be installed")
+            print(*(f"# {line}" for line in str(e).splitlines()), sep="\n")
             return 1
         checks = [(check_exports.__doc__, check_exports, stage),
                   (check_program.__doc__, check_program, stage)]
