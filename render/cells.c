@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "cells.h"
+
+#include <stddef.h>
+
+/* So many commands, or units, of one row are told; who wants all asks for -o pid,command or JSON. */
+#define MAX_NAMES        8u
+#define CONTAINER_DIGITS 12u
+#define SERVICE          ".service"
+
+static void write_times(struct view *view, struct out *out, uint32_t n)
+{
+	if (n < 2)
+		return;
+	out_text(out, view->escape == ESCAPE_ASCII ? " x" : " ×");
+	out_u64(out, n);
+}
+
+void cell_write_interface(struct view *view, struct out *out, uint32_t netns, uint32_t ifindex)
+{
+	const char *name = hark_snapshot_interface_name(view->snapshot, netns, ifindex);
+
+	if (name)
+		escape_text(out, view->escape, name);
+	else
+		out_u64(out, ifindex);
+}
+
+void cell_write_addr(struct view *view, struct out *out, const struct hark_socket *socket,
+		     const struct hark_addr *addr, uint32_t device)
+{
+	char text[HARK_ADDR_TEXT_SIZE];
+
+	if (hark_addr_is_ipv4(addr)) {
+		for (int i = 12; i < 16; i++) {
+			if (i > 12)
+				out_char(out, '.');
+			out_u64(out, addr->bytes[i]);
+		}
+	} else if (hark_addr_is_any(addr)) {
+		out_text(out, "::");
+	} else {
+		out_text(out, hark_addr_format(addr, text));
+	}
+	if (!device)
+		device = addr->scope_id;
+	if (device) {
+		out_char(out, '%');
+		cell_write_interface(view, out, socket->netns, device);
+	}
+}
+
+static const char *protocol_of_ip(unsigned int number)
+{
+	static const struct {
+		unsigned int number;
+		const char *name;
+	} names[] = {
+		{ 1, "icmp" },  { 2, "igmp" },  { 6, "tcp" },    { 17, "udp" },    { 41, "ipv6" },
+		{ 47, "gre" },  { 50, "esp" },  { 51, "ah" },    { 58, "icmpv6" }, { 88, "eigrp" },
+		{ 89, "ospf" }, { 103, "pim" }, { 112, "vrrp" }, { 115, "l2tp" },  { 132, "sctp" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return NULL;
+}
+
+void cell_write_port(struct out *out, const struct hark_socket *socket, uint16_t port)
+{
+	const char *name = socket->protocol == HARK_PROTOCOL_RAW ? protocol_of_ip(port) : NULL;
+
+	if (name)
+		out_text(out, name);
+	else
+		out_u64(out, port);
+}
+
+static void write_end(struct view *view, struct out *out, const struct hark_socket *socket,
+		      const struct hark_addr *addr, uint32_t device, uint16_t port)
+{
+	bool is_ipv4 = hark_addr_is_ipv4(addr);
+
+	if (!is_ipv4)
+		out_char(out, '[');
+	cell_write_addr(view, out, socket, addr, device);
+	if (!is_ipv4)
+		out_char(out, ']');
+	out_char(out, ':');
+	cell_write_port(out, socket, port);
+}
+
+void cell_write_local(struct view *view, struct out *out, const struct hark_socket *socket)
+{
+	write_end(view, out, socket, &socket->local, socket->device, socket->local_port);
+}
+
+void cell_write_remote(struct view *view, struct out *out, const struct hark_socket *socket)
+{
+	write_end(view, out, socket, &socket->remote, 0, socket->remote_port);
+}
+
+/* The address that a listener is bound to, as one of its own family, or how else it serves IPv4. */
+static void write_bound(struct view *view, struct out *out, const struct hark_socket *socket,
+			enum hark_family family)
+{
+	bool is_own = socket_is_bound_in(socket, family);
+	bool is_mapped = family == HARK_FAMILY_INET && socket->family == HARK_FAMILY_INET6;
+
+	if (!is_own)
+		out_text(out, "via ");
+	cell_write_addr(view, out, socket, &socket->local, socket->device);
+	if (is_own && is_mapped)
+		out_text(out, " via v6");
+}
+
+enum style cell_write_family(struct view *view, const struct row *row, struct out *out,
+			     enum hark_family family)
+{
+	const struct hark_socket *socket = view_socket(view, row->by_family[family]);
+	const struct hark_answer *answer = &socket->answers[family];
+	bool is_own = socket_is_bound_in(socket, family);
+	enum style style = answer->via == HARK_VIA_MAPPED ? STYLE_NOTICE : STYLE_PLAIN;
+
+	if (!socket->is_listener)
+		return STYLE_PLAIN;
+	switch ((enum hark_verdict)answer->verdict) {
+	case HARK_VERDICT_ALL:
+		write_bound(view, out, socket, family);
+		break;
+	case HARK_VERDICT_SOME:
+		write_bound(view, out, socket, family);
+		if (hark_addr_is_any(&socket->local)) {
+			out_text(out, " (some)");
+			style = STYLE_WARNING;
+		}
+		break;
+	case HARK_VERDICT_NONE:
+		style = STYLE_WEAK;
+		out_char(out, '-');
+		if (is_own) {
+			out_text(out, " (");
+			write_bound(view, out, socket, family);
+			out_char(out, ')');
+		}
+		break;
+	case HARK_VERDICT_UNKNOWN:
+	case HARK_VERDICT_N_:
+		style = STYLE_WARNING;
+		if (is_own) {
+			write_bound(view, out, socket, family);
+			out_char(out, ' ');
+		}
+		out_char(out, '?');
+		break;
+	}
+	if (is_own)
+		write_times(view, out, row->n[family]);
+	return style;
+}
+
+/* How far one family reaches, "?" or NULL for nothing. */
+static const char *reach_of(const struct hark_answer *answer)
+{
+	if (answer->verdict == HARK_VERDICT_UNKNOWN)
+		return "?";
+	if (answer->verdict == HARK_VERDICT_NONE || answer->reach < 0)
+		return NULL;
+	return hark_reach_name((enum hark_reach)answer->reach);
+}
+
+static enum style style_of_reach(const struct hark_answer *inet, const struct hark_answer *inet6)
+{
+	int reach = inet->reach > inet6->reach ? inet->reach : inet6->reach;
+
+	if (inet->verdict == HARK_VERDICT_UNKNOWN || inet6->verdict == HARK_VERDICT_UNKNOWN)
+		return reach == HARK_REACH_PUBLIC ? STYLE_ALARM : STYLE_WARNING;
+	switch (reach) {
+	case HARK_REACH_HOST:
+		return STYLE_GOOD;
+	case HARK_REACH_LINK:
+	case HARK_REACH_PRIVATE:
+		return STYLE_WARNING;
+	case HARK_REACH_PUBLIC:
+		return STYLE_ALARM;
+	default:
+		return STYLE_WEAK;
+	}
+}
+
+enum style cell_write_reach(struct view *view, const struct row *row, struct out *out)
+{
+	const struct hark_socket *first = view_first(view, row);
+	const struct hark_answer *answers[HARK_FAMILY_N_];
+	const char *names[HARK_FAMILY_N_];
+	const char *why;
+
+	if (!first->is_listener)
+		return STYLE_PLAIN;
+	for (int family = 0; family < HARK_FAMILY_N_; family++) {
+		answers[family] = &view_socket(view, row->by_family[family])->answers[family];
+		names[family] = reach_of(answers[family]);
+	}
+	if (names[0])
+		out_text(out, names[0]);
+	if (names[0] && names[1] && strcmp(names[0], names[1]))
+		out_char(out, '/');
+	if (names[1] && (!names[0] || strcmp(names[0], names[1])))
+		out_text(out, names[1]);
+	if (!names[0] && !names[1]) {
+		/* It answers nobody: the reason is worth more than a dash. */
+		why = hark_why_name((enum hark_why)answers[first->family]->why);
+		out_text(out, why ? why : "-");
+	}
+	return style_of_reach(answers[0], answers[1]);
+}
+
+/* What there is to say where no holder is known. */
+static enum style write_no_holder(struct view *view, const struct row *row, struct out *out)
+{
+	const struct hark_socket *socket = view_first(view, row);
+	bool is_hidden = !socket->holders_complete || socket->holders == HARK_DENIED;
+	const struct hark_process *origin;
+
+	if (!socket->inode && !socket->is_listener)
+		return STYLE_WEAK; /* the kernel's alone: orphaned, or TIME_WAIT */
+	if (socket->holders == HARK_UNSUPPORTED) {
+		out_char(out, '?');
+	} else if (!is_hidden) {
+		out_text(out, "(no process)");
+	} else {
+		out_text(out, "(not permitted");
+		origin = hark_snapshot_socket_origin(view->snapshot, row->first);
+		if (!origin || (!origin->unit && !origin->container)) {
+			out_text(out, ", uid ");
+			out_u64(out, socket->uid);
+		}
+		out_char(out, ')');
+	}
+	return STYLE_WEAK;
+}
+
+static void write_command(struct view *view, struct out *out, const struct hark_process *process)
+{
+	if (process->command)
+		escape_text(out, view->escape, process->command);
+	else
+		out_char(out, '?');
+	out_char(out, ' ');
+	out_u64(out, process->pid);
+}
+
+struct names {
+	const char *items[MAX_NAMES];
+	const struct hark_process *first[MAX_NAMES];
+	uint32_t counts[MAX_NAMES];
+	uint32_t n;
+	uint32_t n_more; /* of those that came when the list was full */
+};
+
+static void count_name(struct names *names, const char *name, const struct hark_process *process)
+{
+	for (uint32_t i = 0; i < names->n; i++) {
+		if (!strcmp(names->items[i], name)) {
+			names->counts[i]++;
+			return;
+		}
+	}
+	if (names->n == MAX_NAMES) {
+		names->n_more++;
+		return;
+	}
+	names->items[names->n] = name;
+	names->first[names->n] = process;
+	names->counts[names->n++] = 1;
+}
+
+static void write_more(struct out *out, const struct names *names)
+{
+	if (!names->n_more)
+		return;
+	out_text(out, ", and ");
+	out_u64(out, names->n_more);
+	out_text(out, " more");
+}
+
+/* Some sockets of the row have a holder that is known, and one has none. */
+static bool is_partly_hidden(const struct view *view, const struct row *row)
+{
+	for (uint32_t i = row->first; i != HARK_NONE; i = view_next(view, i)) {
+		const struct hark_socket *socket = view_socket(view, i);
+
+		if (!socket->n_holders && !socket->holders_complete)
+			return true;
+	}
+	return false;
+}
+
+enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
+{
+	struct names names = { .n = 0 };
+	uint32_t n, is_init_first;
+
+	view_find_processes(view, row);
+	if (!view->n_processes)
+		return write_no_holder(view, row, out);
+	n = view->n_processes;
+	is_init_first = view_process(view, 0)->pid == 1;
+	/* The service manager, which comes first by its pid, only keeps the socket for who is next. */
+	for (uint32_t i = 0; i < n; i++) {
+		const struct hark_process *process = view_process(view, (i + is_init_first) % n);
+
+		count_name(&names, process->command ? process->command : "", process);
+	}
+	for (uint32_t i = 0; i < names.n; i++) {
+		if (i)
+			out_text(out, ", ");
+		write_command(view, out, names.first[i]);
+		if (names.counts[i] > 1) {
+			out_text(out, " +");
+			out_u64(out, names.counts[i] - 1);
+		}
+	}
+	write_more(out, &names);
+	if (is_partly_hidden(view, row))
+		out_text(out, ", ?");
+	return STYLE_PLAIN;
+}
+
+static bool is_of_init(const struct hark_process *process)
+{
+	return process->unit && !strcmp(process->unit, "init.scope");
+}
+
+static void write_belonging(struct view *view, struct out *out, const struct hark_process *process)
+{
+	const char *container = process->container;
+	size_t n = container ? strlen(container) : 0;
+
+	if (!container) {
+		n = strlen(process->unit);
+		if (view->is_short && n > strlen(SERVICE) &&
+		    !strcmp(process->unit + n - strlen(SERVICE), SERVICE))
+			n -= strlen(SERVICE); /* systemctl takes the rest for the whole */
+		escape_bytes(out, view->escape, process->unit, n);
+		return;
+	}
+	if (process->runtime) {
+		escape_text(out, view->escape, process->runtime);
+		out_char(out, ' ');
+	}
+	/* 64 hexadecimal digits are known by their first 12 to everyone; a name is told whole. */
+	if (n == 64 && strspn(container, "0123456789abcdef") == n)
+		n = CONTAINER_DIGITS;
+	escape_bytes(out, view->escape, container, n);
+}
+
+static void count_belonging(struct names *names, const struct hark_process *process)
+{
+	const char *name = process->container ? process->container : process->unit;
+
+	if (name)
+		count_name(names, name, process);
+}
+
+enum style cell_write_unit(struct view *view, const struct row *row, struct out *out)
+{
+	const struct hark_process *init = NULL, *origin;
+	struct names names = { .n = 0 };
+
+	view_find_processes(view, row);
+	for (uint32_t i = 0; i < view->n_processes; i++) {
+		const struct hark_process *process = view_process(view, i);
+
+		/* The service manager keeps sockets for its services: it is no news that it does. */
+		if (is_of_init(process))
+			init = process;
+		else
+			count_belonging(&names, process);
+	}
+	origin = names.n ? NULL : hark_snapshot_socket_origin(view->snapshot, row->first);
+	if (origin && !is_of_init(origin))
+		count_belonging(&names, origin);
+	if (!names.n && (init || origin))
+		count_belonging(&names, init ? init : origin);
+	for (uint32_t i = 0; i < names.n; i++) {
+		if (i)
+			out_text(out, ", ");
+		write_belonging(view, out, names.first[i]);
+	}
+	write_more(out, &names);
+	return STYLE_WEAK;
+}
+
+enum style cell_write_transport(struct view *view, const struct row *row, struct out *out)
+{
+	const struct hark_socket *socket = view_first(view, row);
+	char label[HARK_LABEL_SIZE];
+
+	(void)view;
+	out_text(out, hark_socket_label(socket, label));
+	if (!socket->is_mapped)
+		return STYLE_PLAIN;
+	out_text(out, " via v6");
+	return STYLE_NOTICE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What the cells of the tables say. Each writer appends escaped text and tells how it is to be seen. */
+#ifndef CELLS_H
+#define CELLS_H
+
+#include "grid.h"
+#include "view.h"
+
+/* Whether and as what a family is answered: "0.0.0.0", "via ::", "- (10.0.0.7)", "-", "?". */
+enum style cell_write_family(struct view *view, const struct row *row, struct out *out,
+			     enum hark_family family);
+/* The wider the more it stands out; both where the families differ ("private/public"). */
+enum style cell_write_reach(struct view *view, const struct row *row, struct out *out);
+/* Commands with the first pid each: "systemd 1, sshd 842", "apache2 2533 +5". */
+enum style cell_write_holders(struct view *view, const struct row *row, struct out *out);
+/* The units or containers. */
+enum style cell_write_unit(struct view *view, const struct row *row, struct out *out);
+/* "tcp4 via v6": the label, and what a mapped connection goes through. */
+enum style cell_write_transport(struct view *view, const struct row *row, struct out *out);
+
+/* A port, or a raw socket's protocol by name. */
+void cell_write_port(struct out *out, const struct hark_socket *socket, uint16_t port);
+
+/* An address with the interface that it means nothing without, and that it is bound to ("::%eth0"). */
+void cell_write_addr(struct view *view, struct out *out, const struct hark_socket *socket,
+		     const struct hark_addr *addr, uint32_t device);
+/* "ADDRESS:PORT", "[ADDRESS]:PORT". */
+void cell_write_local(struct view *view, struct out *out, const struct hark_socket *socket);
+void cell_write_remote(struct view *view, struct out *out, const struct hark_socket *socket);
+
+/* An interface by name, or its number. */
+void cell_write_interface(struct view *view, struct out *out, uint32_t netns, uint32_t ifindex);
+
+#endif

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+#include "columns.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cells.h"
+#include "suggest.h"
+
+#define WRITER(name)                                                                             \
+	static enum style name(struct view *view __attribute__((unused)), const struct row *row, \
+			       struct out *out)
+
+#define NUMBER_WRITER(name, has, value)                              \
+	WRITER(name)                                                 \
+	{                                                            \
+		const struct hark_socket *s = view_first(view, row); \
+                                                                     \
+		if (has)                                             \
+			out_u64(out, value);                         \
+		return STYLE_PLAIN;                                  \
+	}
+
+#define NAME_WRITER(name, value)                                     \
+	WRITER(name)                                                 \
+	{                                                            \
+		const struct hark_socket *s = view_first(view, row); \
+		const char *text = value;                            \
+                                                                     \
+		if (text)                                            \
+			out_text(out, text);                         \
+		return STYLE_PLAIN;                                  \
+	}
+
+#define ANSWER_WRITER(name, family, value)                           \
+	WRITER(name)                                                 \
+	{                                                            \
+		const struct hark_socket *s = view_first(view, row); \
+		const struct hark_answer *a = &s->answers[family];   \
+		const char *text = s->is_listener ? value : NULL;    \
+                                                                     \
+		if (text)                                            \
+			out_text(out, text);                         \
+		return STYLE_PLAIN;                                  \
+	}
+
+NAME_WRITER(write_protocol, hark_protocol_name((enum hark_protocol)s->protocol))
+NAME_WRITER(write_family, hark_family_name((enum hark_family)s->family))
+NAME_WRITER(write_state, hark_state_name((enum hark_state)s->state))
+NAME_WRITER(write_v6only, s->v6only == HARK_YES ? "yes" : s->v6only == HARK_NO ? "no" : NULL)
+NAME_WRITER(write_mapped, s->is_mapped ? "yes" : "no")
+
+ANSWER_WRITER(write_answers4, HARK_FAMILY_INET, hark_verdict_name((enum hark_verdict)a->verdict))
+ANSWER_WRITER(write_answers6, HARK_FAMILY_INET6, hark_verdict_name((enum hark_verdict)a->verdict))
+ANSWER_WRITER(write_via4, HARK_FAMILY_INET, hark_via_name((enum hark_via)a->via))
+ANSWER_WRITER(write_via6, HARK_FAMILY_INET6, hark_via_name((enum hark_via)a->via))
+ANSWER_WRITER(write_decided4, HARK_FAMILY_INET,
+	      hark_decided_by_name((enum hark_decided_by)a->decided_by))
+ANSWER_WRITER(write_decided6, HARK_FAMILY_INET6,
+	      hark_decided_by_name((enum hark_decided_by)a->decided_by))
+ANSWER_WRITER(write_why4, HARK_FAMILY_INET, hark_why_name((enum hark_why)a->why))
+ANSWER_WRITER(write_why6, HARK_FAMILY_INET6, hark_why_name((enum hark_why)a->why))
+ANSWER_WRITER(write_reach4, HARK_FAMILY_INET, hark_reach_name((enum hark_reach)a->reach))
+ANSWER_WRITER(write_reach6, HARK_FAMILY_INET6, hark_reach_name((enum hark_reach)a->reach))
+
+NUMBER_WRITER(write_uid, true, s->uid)
+NUMBER_WRITER(write_inode, true, s->inode)
+NUMBER_WRITER(write_mark, s->has_mark, s->mark)
+NUMBER_WRITER(write_receive, s->has_queues && !s->is_listener, s->receive_bytes)
+NUMBER_WRITER(write_send, s->has_queues && !s->is_listener, s->send_bytes)
+NUMBER_WRITER(write_backlog, s->has_queues && s->state == HARK_STATE_LISTEN, s->backlog)
+NUMBER_WRITER(write_backlog_max, s->has_queues && s->state == HARK_STATE_LISTEN, s->backlog_max)
+NUMBER_WRITER(write_timer, s->expires_ms, s->expires_ms)
+NUMBER_WRITER(write_retransmits, !s->is_listener, s->retransmits)
+
+WRITER(write_label)
+{
+	char label[HARK_LABEL_SIZE];
+
+	out_text(out, hark_socket_label(view_first(view, row), label));
+	return STYLE_PLAIN;
+}
+
+WRITER(write_port)
+{
+	const struct hark_socket *socket = view_first(view, row);
+
+	cell_write_port(out, socket, socket->local_port);
+	return STYLE_STRONG;
+}
+
+WRITER(write_local)
+{
+	cell_write_local(view, out, view_first(view, row));
+	return STYLE_PLAIN;
+}
+
+WRITER(write_address)
+{
+	const struct hark_socket *socket = view_first(view, row);
+
+	cell_write_addr(view, out, socket, &socket->local, 0);
+	return STYLE_PLAIN;
+}
+
+WRITER(write_peer)
+{
+	const struct hark_socket *socket = view_first(view, row);
+
+	if (socket->remote_port || !hark_addr_is_any(&socket->remote))
+		cell_write_remote(view, out, socket);
+	return STYLE_PLAIN;
+}
+
+WRITER(write_ipv4)
+{
+	return cell_write_family(view, row, out, HARK_FAMILY_INET);
+}
+
+WRITER(write_ipv6)
+{
+	return cell_write_family(view, row, out, HARK_FAMILY_INET6);
+}
+
+WRITER(write_device)
+{
+	const struct hark_socket *socket = view_first(view, row);
+
+	if (socket->device)
+		cell_write_interface(view, out, socket->netns, socket->device);
+	return STYLE_PLAIN;
+}
+
+WRITER(write_pids)
+{
+	view_find_processes(view, row);
+	for (uint32_t i = 0; i < view->n_processes; i++) {
+		if (i)
+			out_char(out, ',');
+		out_u64(out, view_process(view, i)->pid);
+	}
+	return STYLE_PLAIN;
+}
+
+static int compare_texts(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* What the holders have there, each text once; without any, what the socket's own cgroup tells. */
+static enum style write_of_holders(struct view *view, const struct row *row, struct out *out,
+				   size_t member)
+{
+	const struct hark_process *origin = hark_snapshot_socket_origin(view->snapshot, row->first);
+	const char **texts, *last = NULL;
+	uint32_t n = 0;
+
+	view_find_processes(view, row);
+	texts = malloc((view->n_processes + 1) * sizeof(*texts));
+	if (!texts) {
+		view->error = -ENOMEM;
+		return STYLE_PLAIN;
+	}
+	for (uint32_t i = 0; i < view->n_processes; i++) {
+		const char *base = (const char *)view_process(view, i);
+
+		texts[n] = *(const char *const *)(base + member);
+		n += !!texts[n];
+	}
+	if (!view->n_processes && origin) {
+		texts[0] = *(const char *const *)((const char *)origin + member);
+		n = !!texts[0];
+	}
+	if (n > 1)
+		qsort(texts, n, sizeof(*texts), compare_texts);
+	for (uint32_t i = 0; i < n; i++) {
+		if (last && !strcmp(last, texts[i]))
+			continue;
+		if (last)
+			out_char(out, ',');
+		escape_text(out, view->escape, texts[i]);
+		last = texts[i];
+	}
+	free(texts);
+	return STYLE_PLAIN;
+}
+
+#define HOLDERS_WRITER(name, member)                                                            \
+	WRITER(name)                                                                            \
+	{                                                                                       \
+		return write_of_holders(view, row, out, offsetof(struct hark_process, member)); \
+	}
+
+HOLDERS_WRITER(write_command, command)
+HOLDERS_WRITER(write_executable, executable)
+HOLDERS_WRITER(write_command_line, command_line)
+HOLDERS_WRITER(write_unit, unit)
+HOLDERS_WRITER(write_container, container)
+HOLDERS_WRITER(write_runtime, runtime)
+HOLDERS_WRITER(write_pod, pod)
+HOLDERS_WRITER(write_cgroup, cgroup)
+
+WRITER(write_user)
+{
+	uint32_t uid = view_first(view, row)->uid;
+	const char *name = users_name(&view->users, uid);
+
+	if (name)
+		escape_text(out, view->escape, name);
+	else
+		out_u64(out, uid);
+	return STYLE_PLAIN;
+}
+
+/* When the first of the holders began. */
+WRITER(write_started)
+{
+	char text[TIME_TEXT_SIZE];
+	uint64_t ticks = 0;
+
+	view_find_processes(view, row);
+	for (uint32_t i = 0; i < view->n_processes; i++) {
+		uint64_t its_ticks = view_process(view, i)->start_ticks;
+
+		if (its_ticks && (!ticks || its_ticks < ticks))
+			ticks = its_ticks;
+	}
+	if (view_time_of_ticks(view, ticks))
+		out_text(out, time_format(view_time_of_ticks(view, ticks), text));
+	return STYLE_PLAIN;
+}
+
+WRITER(write_cookie)
+{
+	const struct hark_socket *socket = view_first(view, row);
+
+	if (socket->cookie)
+		out_hex(out, socket->cookie, 16);
+	return STYLE_PLAIN;
+}
+
+WRITER(write_netns)
+{
+	const struct hark_namespace *namespace =
+		hark_snapshot_namespace(view->snapshot, view_first(view, row)->netns);
+
+	if (namespace)
+		out_u64(out, namespace->inode);
+	return STYLE_PLAIN;
+}
+
+/* Bytes of a connection, or the backlog of a listener: what waits of what may wait. */
+WRITER(write_queue)
+{
+	const struct hark_socket *s = view_first(view, row);
+	bool is_listening = s->state == HARK_STATE_LISTEN;
+
+	if (!s->has_queues)
+		return STYLE_PLAIN;
+	out_u64(out, is_listening ? s->backlog : s->receive_bytes);
+	out_char(out, '/');
+	out_u64(out, is_listening ? s->backlog_max : s->send_bytes);
+	return is_listening && s->backlog > s->backlog_max ? STYLE_ALARM : STYLE_PLAIN;
+}
+
+#define ANSWERS HARK_DETAIL_ANSWERS
+#define HOLDERS HARK_DETAIL_HOLDERS
+#define PROCESS (HARK_DETAIL_HOLDERS | HARK_DETAIL_PROCESS)
+#define CGROUP  (HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP)
+
+#define CUT          .give_way = GIVE_WAY_CUT, .least_width = 8
+#define SPILL(least) .give_way = GIVE_WAY_SPILL, .least_width = (least)
+
+static const struct column columns[] = {
+	{ "proto", "protocol: tcp, udp, ...", write_protocol, .in_csv = true },
+	{ "label",
+	  "protocol and the families that it answers or uses: tcp4, tcp6, tcp46, tcp4? (unknown)",
+	  write_label, ANSWERS, .in_csv = true },
+	{ "transport", "the label, and \"via v6\" for an IPv4 connection through an IPv6 socket",
+	  cell_write_transport, ANSWERS },
+	{ "family", "family of the socket, whatever it answers: inet, inet6", write_family,
+	  .in_csv = true },
+	{ "state", "listen, established, ...", write_state, .in_csv = true },
+	{ "port", "local port; raw sockets: the IP protocol", write_port, .is_number = true,
+	  .in_csv = true },
+	{ "local", "local address and port", write_local, SPILL(21) },
+	{ "address", "local address, as it is bound", write_address, SPILL(17), .in_csv = true },
+	{ "peer", "remote address and port", write_peer, SPILL(21), .in_csv = true },
+	{ "ipv4",
+	  "what answers IPv4: the bound address, or \"via ::\" (through the IPv6 socket); "
+	  "- nothing, (some) not at every address, ? unknown",
+	  write_ipv4, ANSWERS, SPILL(17) },
+	{ "ipv6", "what answers IPv6, in the same words", write_ipv6, ANSWERS, SPILL(17) },
+	{ "reach",
+	  "how far away its senders can be: host, link, private, public; IPv4/IPv6 where they "
+	  "differ; why not, where it answers nobody",
+	  cell_write_reach, ANSWERS },
+	{ "reach4", "how far IPv4 reaches", write_reach4, ANSWERS, .in_csv = true },
+	{ "reach6", "how far IPv6 reaches", write_reach6, ANSWERS, .in_csv = true },
+	{ "answers4", "IPv4 addresses of the host that it answers at: all, some, none, unknown",
+	  write_answers4, ANSWERS, .in_csv = true },
+	{ "answers6", "the same for IPv6", write_answers6, ANSWERS, .in_csv = true },
+	{ "via4", "native, or mapped (IPv4 through an IPv6 socket)", write_via4, ANSWERS,
+	  .in_csv = true },
+	{ "via6", "native", write_via6, ANSWERS },
+	{ "decided4", "who decided answers4: kernel, flags, inferred", write_decided4, ANSWERS,
+	  .in_csv = true },
+	{ "decided6", "who decided answers6", write_decided6, ANSWERS, .in_csv = true },
+	{ "why4", "why answers4 is not all: v6only, shadowed, ...", write_why4, ANSWERS,
+	  .in_csv = true },
+	{ "why6", "why answers6 is not all", write_why6, ANSWERS, .in_csv = true },
+	{ "v6only", "IPV6_V6ONLY: yes, no", write_v6only, .in_csv = true },
+	{ "mapped", "an IPv4 connection through an IPv6 socket: yes, no", write_mapped,
+	  .in_csv = true },
+	{ "device", "interface that it is bound to", write_device, .in_csv = true },
+	{ "holders", "processes that have it open: command, first pid, +N more of that command",
+	  cell_write_holders, HOLDERS, CUT },
+	{ "pid", "pids of all holders", write_pids, HOLDERS, .in_csv = true },
+	{ "command", "their commands", write_command, HOLDERS, CUT, .in_csv = true },
+	{ "exe", "their executables", write_executable, PROCESS, CUT, .in_csv = true },
+	{ "cmdline", "their command lines", write_command_line, PROCESS, CUT },
+	{ "started", "when the first of them began, UTC", write_started, PROCESS },
+	{ "user", "owner of the socket", write_user, .in_csv = true },
+	{ "uid", "owner of the socket, by number", write_uid, .is_number = true, .in_csv = true },
+	{ "unit", "systemd unit", write_unit, CGROUP, CUT, .in_csv = true },
+	{ "within", "unit or container, as the table has it", cell_write_unit, CGROUP, CUT },
+	{ "container", "container's id or name", write_container, CGROUP, CUT, .in_csv = true },
+	{ "runtime", "what runs the container: docker, podman, ...", write_runtime, CGROUP,
+	  .in_csv = true },
+	{ "pod", "uid of the Kubernetes pod", write_pod, CGROUP, CUT, .in_csv = true },
+	{ "cgroup", "control group", write_cgroup, CGROUP, CUT },
+	{ "inode", "socket's inode, as in /proc/PID/fd; 0: no process can have it", write_inode,
+	  .is_number = true, .in_csv = true },
+	{ "cookie", "the kernel's identity of the socket", write_cookie, .in_csv = true },
+	{ "netns", "network namespace, by inode", write_netns, .is_number = true, .in_csv = true },
+	{ "queue", "listening: waiting to be accepted/limit; else bytes to read/to send",
+	  write_queue },
+	{ "recv-q", "bytes that wait to be read", write_receive, .is_number = true,
+	  .in_csv = true },
+	{ "send-q", "bytes that were not yet acknowledged", write_send, .is_number = true,
+	  .in_csv = true },
+	{ "backlog", "connections that wait to be accepted", write_backlog, .is_number = true,
+	  .in_csv = true },
+	{ "backlog-max", "how many may wait", write_backlog_max, .is_number = true,
+	  .in_csv = true },
+	{ "mark", "SO_MARK, told to root alone", write_mark, .is_number = true },
+	{ "timer", "milliseconds until its timer runs out", write_timer, .is_number = true },
+	{ "retrans", "retransmissions of what was sent last", write_retransmits,
+	  .is_number = true },
+};
+
+#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+static_assert(N_COLUMNS <= COLUMNS_MAX, "a choice has room for each");
+
+const struct column *column_at(size_t i)
+{
+	return i < N_COLUMNS ? &columns[i] : NULL;
+}
+
+static int find_column(const char *name, size_t length)
+{
+	for (size_t i = 0; i < N_COLUMNS; i++)
+		if (!strncmp(columns[i].name, name, length) && !columns[i].name[length])
+			return (int)i;
+	return -1;
+}
+
+static int refuse(const char *name, size_t length, struct hark_error *reterr)
+{
+	char word[32];
+	struct suggestion suggestion = { .word = word };
+	int shown = length < sizeof(word) - 1 ? (int)length : (int)sizeof(word) - 1;
+
+	snprintf(word, sizeof(word), "%.*s", shown, name);
+	for (size_t i = 0; i < N_COLUMNS; i++)
+		suggest_offer(&suggestion, columns[i].name);
+	reterr->error = -EINVAL;
+	if (suggestion.best)
+		snprintf(reterr->text, sizeof(reterr->text),
+			 "no column is called '%s': did you mean '%s'?", word, suggestion.best);
+	else
+		snprintf(reterr->text, sizeof(reterr->text),
+			 "no column is called '%s': see them all with -o help", word);
+	return -EINVAL;
+}
+
+static int add_columns(struct columns *to, const char *list, struct hark_error *reterr)
+{
+	for (;;) {
+		size_t length = strcspn(list, ",");
+		int i = find_column(list, length);
+
+		if (i < 0)
+			return refuse(list, length, reterr);
+		if (to->n == COLUMNS_MAX) {
+			reterr->error = -EINVAL;
+			snprintf(reterr->text, sizeof(reterr->text), "more than %u columns",
+				 COLUMNS_MAX);
+			return -EINVAL;
+		}
+		to->items[to->n++] = (uint8_t)i;
+		if (!list[length])
+			return 0;
+		list += length + 1;
+	}
+}
+
+int columns_parse(const char *list, bool all_states, struct columns *ret, struct hark_error *reterr)
+{
+	struct columns chosen = { .n = 0 };
+	int r;
+
+	if (*list == '+') {
+		columns_default(all_states, &chosen);
+		list++;
+	}
+	r = add_columns(&chosen, list, reterr);
+	if (!r)
+		*ret = chosen;
+	return r;
+}
+
+void columns_default(bool all_states, struct columns *ret)
+{
+	const char *list = all_states ? "transport,local,peer,state,holders,within" :
+					"proto,port,ipv4,ipv6,reach,holders,within";
+	struct hark_error error;
+	int r;
+
+	ret->n = 0;
+	r = add_columns(ret, list, &error);
+	assert(!r);
+	(void)r;
+}
+
+void columns_default_csv(struct columns *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < N_COLUMNS; i++)
+		if (columns[i].in_csv)
+			ret->items[ret->n++] = (uint8_t)i;
+}
+
+uint32_t columns_details(const struct columns *chosen)
+{
+	uint32_t details = 0;
+
+	for (uint32_t i = 0; i < chosen->n; i++)
+		details |= columns[chosen->items[i]].details;
+	return details;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON, schema 1: the keys and their order are a contract with scripts. Written by hand and straight away, so
+ * that a million sockets need no tree in memory.
+ */
+#include "render.h"
+
+#include "cells.h"
+
+#define LITERAL(out, text) out_bytes(out, text, sizeof(text) - 1)
+
+static void write_string(struct out *out, const char *text)
+{
+	if (!text) {
+		LITERAL(out, "null");
+		return;
+	}
+	out_char(out, '"');
+	escape_text(out, ESCAPE_JSON, text);
+	out_char(out, '"');
+}
+
+static void write_bool(struct out *out, bool value)
+{
+	out_text(out, value ? "true" : "false");
+}
+
+static void write_tristate(struct out *out, enum hark_tristate value)
+{
+	out_text(out, value == HARK_YES ? "true" : value == HARK_NO ? "false" : "null");
+}
+
+/* A number, or null. */
+static void write_number(struct out *out, bool is_known, uint64_t value)
+{
+	if (is_known)
+		out_u64(out, value);
+	else
+		LITERAL(out, "null");
+}
+
+static void write_user(struct view *view, struct out *out, uint32_t uid)
+{
+	write_string(out, uid == HARK_NONE ? NULL : users_name(&view->users, uid));
+}
+
+static void write_end(struct view *view, struct out *out, const struct hark_socket *socket,
+		      bool is_local)
+{
+	const struct hark_addr *addr = is_local ? &socket->local : &socket->remote;
+	uint32_t device = is_local && socket->device ? socket->device : addr->scope_id;
+
+	LITERAL(out, "{\"address\":\"");
+	cell_write_addr(view, out, socket, addr, 0);
+	LITERAL(out, "\",\"port\":");
+	out_u64(out, is_local ? socket->local_port : socket->remote_port);
+	if (is_local) {
+		LITERAL(out, ",\"interface\":");
+		if (device) {
+			out_char(out, '"');
+			cell_write_interface(view, out, socket->netns, device);
+			out_char(out, '"');
+		} else {
+			LITERAL(out, "null");
+		}
+	}
+	out_char(out, '}');
+}
+
+/* A place that is no single address is written with its bits: "10.1.0.0/16". */
+static void write_place(struct out *out, const struct hark_snapshot *snapshot,
+			const struct hark_place *place)
+{
+	const struct hark_addr *addr = &place->prefix.addr;
+	char text[HARK_ADDR_TEXT_SIZE];
+	const char *interface;
+
+	out_char(out, '"');
+	if (place->prefix.bits < 128)
+		hark_prefix_format(&place->prefix, text);
+	else
+		hark_addr_format(addr, text);
+	out_text(out, text);
+	if (place->ifindex && place->prefix.bits == 128 && !hark_addr_is_ipv4(addr) &&
+	    hark_addr_is_link_local(addr)) {
+		interface = hark_snapshot_interface_name(snapshot, place->netns, place->ifindex);
+		out_char(out, '%');
+		if (interface)
+			escape_text(out, ESCAPE_JSON, interface);
+		else
+			out_u64(out, place->ifindex);
+	}
+	out_char(out, '"');
+}
+
+static void write_cookie(struct out *out, uint64_t cookie)
+{
+	if (!cookie) { /* /proc/net does not tell it */
+		LITERAL(out, "null");
+		return;
+	}
+	out_char(out, '"');
+	out_hex(out, cookie, 16);
+	out_char(out, '"');
+}
+
+static void write_shadow(struct view *view, struct out *out, const struct hark_answer *answer)
+{
+	const struct hark_socket *by = view_socket(view, answer->shadowed_by);
+
+	if (answer->why != HARK_WHY_SHADOWED || !by)
+		return;
+	LITERAL(out, ",\"shadowed_by\":{\"cookie\":");
+	write_cookie(out, by->cookie);
+	LITERAL(out, ",\"inode\":");
+	out_u64(out, by->inode);
+	out_char(out, '}');
+}
+
+static void write_answer(struct view *view, struct out *out, const struct hark_answer *answer)
+{
+	const char *why = hark_why_name((enum hark_why)answer->why);
+
+	LITERAL(out, "{\"verdict\":");
+	write_string(out, hark_verdict_name((enum hark_verdict)answer->verdict));
+	LITERAL(out, ",\"via\":");
+	write_string(out, hark_via_name((enum hark_via)answer->via));
+	LITERAL(out, ",\"decided_by\":");
+	write_string(out, hark_decided_by_name((enum hark_decided_by)answer->decided_by));
+	if (why) {
+		LITERAL(out, ",\"why\":");
+		write_string(out, why);
+	}
+	if (answer->verdict == HARK_VERDICT_SOME) {
+		LITERAL(out, ",\"addresses\":[");
+		for (uint32_t i = 0; i < answer->n_addresses; i++) {
+			if (i)
+				out_char(out, ',');
+			write_place(out, view->snapshot,
+				    hark_snapshot_place(view->snapshot, answer->first_address + i));
+		}
+		out_char(out, ']');
+	}
+	write_shadow(view, out, answer);
+	out_char(out, '}');
+}
+
+static const char *reach_name(const struct hark_answer *answer)
+{
+	return answer->reach < 0 ? NULL : hark_reach_name((enum hark_reach)answer->reach);
+}
+
+static void write_answers(struct view *view, struct out *out, const struct hark_socket *socket)
+{
+	const struct hark_answer *answers = socket->answers;
+
+	if (!socket->is_listener) {
+		LITERAL(out, ",\"answers\":null,\"reach\":null");
+		return;
+	}
+	LITERAL(out, ",\"answers\":{\"ipv4\":");
+	write_answer(view, out, &answers[HARK_FAMILY_INET]);
+	LITERAL(out, ",\"ipv6\":");
+	write_answer(view, out, &answers[HARK_FAMILY_INET6]);
+	LITERAL(out, "},\"reach\":{\"ipv4\":");
+	write_string(out, reach_name(&answers[HARK_FAMILY_INET]));
+	LITERAL(out, ",\"ipv6\":");
+	write_string(out, reach_name(&answers[HARK_FAMILY_INET6]));
+	out_char(out, '}');
+}
+
+static void write_queue(struct out *out, const struct hark_socket *socket)
+{
+	LITERAL(out, ",\"queue\":");
+	if (!socket->has_queues) {
+		LITERAL(out, "null");
+		return;
+	}
+	LITERAL(out, "{\"receive\":");
+	out_u64(out, socket->receive_bytes);
+	LITERAL(out, ",\"send\":");
+	out_u64(out, socket->send_bytes);
+	LITERAL(out, ",\"backlog\":");
+	out_u64(out, socket->backlog);
+	LITERAL(out, ",\"backlog_max\":");
+	out_u64(out, socket->backlog_max);
+	out_char(out, '}');
+}
+
+/* Where a process, or a socket by its own cgroup, belongs to. */
+static void write_belonging(struct out *out, const struct hark_process *process)
+{
+	LITERAL(out, "\"unit\":");
+	write_string(out, process->unit);
+	LITERAL(out, ",\"container\":");
+	write_string(out, process->container);
+	LITERAL(out, ",\"runtime\":");
+	write_string(out, process->runtime);
+	LITERAL(out, ",\"pod\":");
+	write_string(out, process->pod);
+}
+
+static void write_holder(struct view *view, struct out *out, const struct hark_holder *holder)
+{
+	const struct hark_process *process = hark_snapshot_process(view->snapshot, holder->process);
+	int64_t started = view_time_of_ticks(view, process->start_ticks);
+	char text[TIME_TEXT_SIZE];
+
+	LITERAL(out, "{\"pid\":");
+	out_u64(out, process->pid);
+	LITERAL(out, ",\"fd\":");
+	out_u64(out, holder->fd);
+	LITERAL(out, ",\"command\":");
+	write_string(out, process->command);
+	LITERAL(out, ",\"executable\":");
+	write_string(out, process->executable);
+	LITERAL(out, ",\"user\":");
+	write_user(view, out, process->uid);
+	out_char(out, ',');
+	write_belonging(out, process);
+	LITERAL(out, ",\"uid\":");
+	write_number(out, process->uid != HARK_NONE, process->uid);
+	LITERAL(out, ",\"command_line\":");
+	write_string(out, process->command_line);
+	LITERAL(out, ",\"started\":");
+	write_string(out, started ? time_format(started, text) : NULL);
+	out_char(out, '}');
+}
+
+static void write_holders(struct view *view, struct out *out, const struct hark_socket *socket,
+			  uint32_t i)
+{
+	const struct hark_process *origin = hark_snapshot_socket_origin(view->snapshot, i);
+
+	LITERAL(out, ",\"holders\":");
+	if (socket->holders == HARK_UNSUPPORTED) {
+		LITERAL(out, "null");
+	} else {
+		out_char(out, '[');
+		for (uint32_t j = 0; j < socket->n_holders; j++) {
+			if (j)
+				out_char(out, ',');
+			write_holder(view, out,
+				     hark_snapshot_holder(view->snapshot,
+							  socket->first_holder + j));
+		}
+		out_char(out, ']');
+	}
+	LITERAL(out, ",\"holders_complete\":");
+	write_bool(out, socket->holders_complete);
+	LITERAL(out, ",\"origin\":");
+	if (origin) {
+		out_char(out, '{');
+		write_belonging(out, origin);
+		out_char(out, '}');
+	} else {
+		LITERAL(out, "null");
+	}
+}
+
+static uint64_t netns_inode(const struct view *view, uint32_t netns)
+{
+	const struct hark_namespace *namespace = hark_snapshot_namespace(view->snapshot, netns);
+
+	return namespace ? namespace->inode : 0;
+}
+
+static void write_socket(struct view *view, struct out *out, uint32_t i)
+{
+	const struct hark_socket *socket = view_socket(view, i);
+	uint64_t netns = netns_inode(view, socket->netns);
+	char label[HARK_LABEL_SIZE];
+
+	LITERAL(out, "{\"netns\":");
+	write_number(out, netns, netns);
+	LITERAL(out, ",\"protocol\":");
+	write_string(out, hark_protocol_name((enum hark_protocol)socket->protocol));
+	LITERAL(out, ",\"family\":");
+	write_string(out, hark_family_name((enum hark_family)socket->family));
+	LITERAL(out, ",\"label\":");
+	write_string(out, hark_socket_label(socket, label));
+	LITERAL(out, ",\"state\":");
+	write_string(out, hark_state_name((enum hark_state)socket->state));
+	LITERAL(out, ",\"local\":");
+	write_end(view, out, socket, true);
+	LITERAL(out, ",\"remote\":");
+	if (socket->remote_port || !hark_addr_is_any(&socket->remote))
+		write_end(view, out, socket, false);
+	else
+		LITERAL(out, "null");
+	LITERAL(out, ",\"v6only\":");
+	write_tristate(out, (enum hark_tristate)socket->v6only);
+	LITERAL(out, ",\"mapped\":");
+	write_bool(out, socket->is_mapped);
+	write_answers(view, out, socket);
+	LITERAL(out, ",\"inode\":");
+	out_u64(out, socket->inode);
+	LITERAL(out, ",\"cookie\":");
+	write_cookie(out, socket->cookie);
+	LITERAL(out, ",\"uid\":");
+	out_u64(out, socket->uid);
+	LITERAL(out, ",\"user\":");
+	write_user(view, out, socket->uid);
+	write_queue(out, socket);
+	write_holders(view, out, socket, i);
+	LITERAL(out, ",\"mark\":");
+	write_number(out, socket->has_mark, socket->mark);
+	out_char(out, '}');
+}
+
+static void write_notes(struct out *out, const struct hark_snapshot *snapshot, bool with_debug)
+{
+	const struct hark_note *note;
+	bool is_first = true;
+
+	LITERAL(out, ",\n\"notes\":[");
+	for (uint32_t i = 0; (note = hark_snapshot_note(snapshot, i)); i++) {
+		if (note->is_debug && !with_debug)
+			continue;
+		out_text(out, is_first ? "\n" : ",\n");
+		is_first = false;
+		LITERAL(out, "{\"what\":");
+		write_string(out, hark_note_what_name((enum hark_note_what)note->what));
+		LITERAL(out, ",\"why\":");
+		write_string(out, hark_note_why_name((enum hark_note_why)note->why));
+		LITERAL(out, ",\"count\":");
+		out_u64(out, note->count);
+		LITERAL(out, ",\"detail\":");
+		write_string(out, note->detail);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+static void write_addresses(struct out *out, const struct hark_snapshot *snapshot,
+			    const struct hark_namespace *namespace)
+{
+	out_char(out, '[');
+	for (uint32_t i = 0; i < namespace->n_places; i++) {
+		const struct hark_place *place =
+			hark_snapshot_place(snapshot, namespace->first_place + i);
+
+		if (i)
+			out_char(out, ',');
+		LITERAL(out, "{\"address\":");
+		write_place(out, snapshot, place);
+		LITERAL(out, ",\"interface\":");
+		write_string(out,
+			     hark_snapshot_interface_name(snapshot, place->netns, place->ifindex));
+		LITERAL(out, ",\"scope\":");
+		write_string(out, hark_reach_name(hark_addr_reach(&place->prefix.addr)));
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+static void write_namespaces(struct out *out, const struct hark_snapshot *snapshot)
+{
+	const struct hark_namespace *namespace;
+
+	LITERAL(out, ",\n\"namespaces\":[");
+	for (uint32_t i = 0; (namespace = hark_snapshot_namespace(snapshot, i)); i++) {
+		out_text(out, i ? ",\n{\"netns\":" : "\n{\"netns\":");
+		write_number(out, namespace->inode, namespace->inode);
+		LITERAL(out, ",\"name\":");
+		write_string(out, namespace->name);
+		LITERAL(out, ",\"bindv6only\":");
+		write_tristate(out, (enum hark_tristate) namespace->bindv6only);
+		LITERAL(out, ",\"ipv6_disabled\":");
+		write_tristate(out, (enum hark_tristate) namespace->ipv6_disabled);
+		LITERAL(out, ",\"addresses\":");
+		if (namespace->places_presence == HARK_KNOWN)
+			write_addresses(out, snapshot, namespace);
+		else
+			LITERAL(out, "null");
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+static void write_sockets(struct out *out, const struct hark_snapshot *snapshot,
+			  const struct render_options *options, const char *between)
+{
+	struct view view;
+
+	view_init(&view, snapshot, ESCAPE_JSON);
+	view.boot_time = options->boot_time;
+	for (uint32_t i = 0; i < view.n_rows && !out->error; i++) {
+		if (i)
+			out_text(out, between);
+		write_socket(&view, out, i);
+	}
+	view_fini(&view);
+}
+
+int render_json(struct out *out, const struct hark_snapshot *snapshot,
+		const struct render_options *options)
+{
+	char time[TIME_TEXT_SIZE];
+
+	LITERAL(out, "{\"schema\":1,\n\"host\":");
+	write_string(out, hark_snapshot_host(snapshot));
+	LITERAL(out, ",\n\"kernel\":");
+	write_string(out, hark_snapshot_kernel(snapshot));
+	LITERAL(out, ",\n\"time\":");
+	write_string(out, time_format(hark_snapshot_time(snapshot), time));
+	LITERAL(out, ",\n\"complete\":");
+	write_bool(out, hark_snapshot_is_complete(snapshot));
+	write_notes(out, snapshot, options->debug_notes);
+	write_namespaces(out, snapshot);
+	LITERAL(out, ",\n\"sockets\":[\n");
+	write_sockets(out, snapshot, options, ",\n");
+	LITERAL(out, "]}\n");
+	return out_flush(out);
+}
+
+int render_ndjson(struct out *out, const struct hark_snapshot *snapshot,
+		  const struct render_options *options)
+{
+	write_sockets(out, snapshot, options, "\n");
+	if (hark_snapshot_n_sockets(snapshot))
+		out_char(out, '\n');
+	return out_flush(out);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Rendering: from a snapshot to text. */
+#ifndef RENDER_H
+#define RENDER_H
+
+#include <hark/snapshot.h>
+#include <hark/explain.h>
+
+#include "columns.h"
+#include "out.h"
+
+/* All zero: a default table for a file, ASCII alone, of the listeners. */
+struct render_options {
+	const struct columns *columns; /* -o: these, a row for each socket; NULL: the view's own */
+	int64_t boot_time;  /* seconds since 1970 when the clock ticks began; 0: not known */
+	unsigned int width; /* columns of the terminal; 0: cut nothing */
+	bool color;
+	bool utf8; /* the table may hold UTF-8 */
+	bool no_header;
+	bool all_states;  /* the snapshot holds connections: show states and peers */
+	bool summary;     /* a last line for a person */
+	bool debug_notes; /* tell also what is of use to those who debug */
+};
+
+/*
+ * Each writes everything and flushes. 0, or the negative errno that stays in out->error; -ENOMEM also
+ * where the rows could not be put together.
+ */
+int render_table(struct out *out, const struct hark_snapshot *snapshot,
+		 const struct render_options *options);
+int render_json(struct out *out, const struct hark_snapshot *snapshot,
+		const struct render_options *options);
+int render_ndjson(struct out *out, const struct hark_snapshot *snapshot,
+		  const struct render_options *options);
+int render_csv(struct out *out, const struct hark_snapshot *snapshot,
+	       const struct render_options *options);
+
+/* What `-o help` tells: each column's name, type and meaning. */
+int render_columns_help(struct out *out, const struct render_options *options);
+
+/* A line for each thing that is missing from the snapshot, for standard error: "hark: ...". */
+int render_notes(struct out *out, const struct hark_snapshot *snapshot,
+		 const struct render_options *options);
+
+/* Findings as sentences, each with what it rests on. */
+int render_explanation(struct out *out, const struct hark_explanation *explanation,
+		       const struct render_options *options);
+
+#endif

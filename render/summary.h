@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The last line of a table on a terminal. */
+#ifndef SUMMARY_H
+#define SUMMARY_H
+
+#include "render.h"
+#include "view.h"
+
+/* How many there are, and the one fact that a reader should not miss, with the command that explains it. */
+void summary_write(struct view *view, struct out *out, const struct render_options *options);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables for people, and those of -o. */
+#include "render.h"
+#include "summary.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#define LONGEST_HEADER 16
+
+struct table {
+	struct view view;
+	struct columns columns;
+	struct grid_column grid_columns[COLUMNS_MAX];
+	char headers[COLUMNS_MAX][LONGEST_HEADER];
+};
+
+static enum style write_cell(void *context, uint32_t row_index, uint32_t column, struct out *out)
+{
+	struct table *table = context;
+	struct row row = view_row(&table->view, row_index);
+
+	return column_at(table->columns.items[column])->write(&table->view, &row, out);
+}
+
+static void shorten(void *context)
+{
+	struct table *table = context;
+
+	table->view.is_short = true;
+}
+
+/* Headers of the tables that nobody chose the columns of; -o tells a column's own name. */
+static const char *header_for_people(const char *name)
+{
+	static const char *const headers[][2] = {
+		{ "proto", "" },          { "ipv4", "IPv4" },   { "ipv6", "IPv6" },
+		{ "holders", "HELD BY" }, { "within", "UNIT" }, { "transport", "PROTO" },
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		if (!strcmp(headers[i][0], name))
+			return headers[i][1];
+	return NULL;
+}
+
+/* Nobody asked for the holders, or no system told a unit: such a column says nothing. */
+static bool has_holders(const struct hark_snapshot *snapshot)
+{
+	const struct hark_socket *socket;
+
+	for (uint32_t i = 0; (socket = hark_snapshot_socket(snapshot, i)); i++)
+		if (socket->holders != HARK_UNSUPPORTED)
+			return true;
+	return !hark_snapshot_n_sockets(snapshot);
+}
+
+static void choose_columns(struct table *table, const struct render_options *options)
+{
+	bool is_chosen = options->columns != NULL;
+	bool with_holders = is_chosen || has_holders(table->view.snapshot);
+	struct columns all;
+
+	if (is_chosen)
+		all = *options->columns;
+	else
+		columns_default(options->all_states, &all);
+	table->columns.n = 0;
+	for (uint32_t i = 0; i < all.n; i++) {
+		const struct column *column = column_at(all.items[i]);
+		const char *special = header_for_people(column->name);
+		uint32_t n = table->columns.n;
+		char *header = table->headers[n];
+
+		if (!with_holders && !strcmp(column->name, "holders"))
+			continue;
+		for (size_t j = 0; j <= strlen(column->name); j++)
+			header[j] = (char)toupper((unsigned char)column->name[j]);
+		table->columns.items[n] = all.items[i];
+		table->grid_columns[n] = (struct grid_column){
+			.header = special && !is_chosen ? special : header,
+			.is_right = column->is_number,
+			.give_way = column->give_way,
+			.least_width = column->least_width,
+			.may_vanish = !is_chosen && !strcmp(column->name, "within"),
+		};
+		table->columns.n++;
+	}
+}
+
+int render_table(struct out *out, const struct hark_snapshot *snapshot,
+		 const struct render_options *options)
+{
+	struct table table;
+	struct grid grid = {
+		.columns = table.grid_columns,
+		.write_cell = write_cell,
+		.shorten = options->columns ? NULL : shorten,
+		.context = &table,
+		.width = options->width,
+		.has_header = !options->no_header,
+		.color = options->color,
+		.utf8 = options->utf8,
+	};
+	int r = 0;
+
+	view_init(&table.view, snapshot, options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII);
+	table.view.boot_time = options->boot_time;
+	if (!options->columns && !options->all_states)
+		r = view_merge(&table.view);
+	if (!r) {
+		choose_columns(&table, options);
+		grid.n_columns = table.columns.n;
+		grid.n_rows = table.view.n_rows;
+		r = grid_write(&grid, out);
+	}
+	if (!r && options->summary)
+		summary_write(&table.view, out, options);
+	if (!r)
+		r = table.view.error;
+	view_fini(&table.view);
+	if (r && !out->error)
+		out->error = r;
+	return out_flush(out);
+}
+
+int render_columns_help(struct out *out, const struct render_options *options)
+{
+	const struct column *column;
+
+	(void)options;
+	for (size_t i = 0; (column = column_at(i)); i++) {
+		out_text(out, column->name);
+		out_pad(out, 13 - strlen(column->name));
+		out_text(out, column->help);
+		out_char(out, '\n');
+	}
+	return out_flush(out);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* What all views of a snapshot share: rows that stand for one socket or for several, and their holders. */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include <hark/snapshot.h>
+
+#include "escape.h"
+#include "users.h"
+
+/*
+ * One socket; or several that are told together: the members of a SO_REUSEPORT group, and the halves of
+ * a split pair (0.0.0.0:22 and [::]:22).
+ */
+struct row {
+	uint32_t first;                     /* index of its first socket */
+	uint32_t by_family[HARK_FAMILY_N_]; /* socket that stands for the family */
+	uint32_t n[HARK_FAMILY_N_];         /* how many sockets are like that one */
+};
+
+struct view {
+	const struct hark_snapshot *snapshot;
+	enum escape escape;
+	int64_t boot_time; /* seconds since 1970 when the clock ticks began; 0: not known */
+	bool is_short;     /* cells are to say less */
+	struct users users;
+	uint32_t *next; /* by socket: the next one of its row, or HARK_NONE; NULL: every row is one socket */
+	struct row *rows; /* merged; NULL: every row is one socket */
+	uint32_t n_rows;
+	/* The processes of a row, each once, by pid: (pid << 32 | index of the process). */
+	uint64_t *processes;
+	uint32_t n_processes;
+	uint32_t max_processes;
+	uint32_t processes_of; /* first socket of the row that they are of, or HARK_NONE */
+	int error;             /* -ENOMEM: a row is short of processes */
+};
+
+void view_init(struct view *view, const struct hark_snapshot *snapshot, enum escape escape);
+void view_fini(struct view *view);
+
+/* Puts listeners together where a reader is better off with one row. 0 or -ENOMEM. */
+int view_merge(struct view *view);
+
+struct row view_row(const struct view *view, uint32_t i);
+
+/* Fills view->processes. */
+void view_find_processes(struct view *view, const struct row *row);
+const struct hark_process *view_process(const struct view *view, uint32_t i);
+
+static inline const struct hark_socket *view_socket(const struct view *view, uint32_t i)
+{
+	return hark_snapshot_socket(view->snapshot, i);
+}
+
+static inline const struct hark_socket *view_first(const struct view *view, const struct row *row)
+{
+	return view_socket(view, row->first);
+}
+
+/* The next socket of the row, or HARK_NONE. */
+static inline uint32_t view_next(const struct view *view, uint32_t socket)
+{
+	return view->next ? view->next[socket] : HARK_NONE;
+}
+
+/* Whether the socket's own family of addresses is this one: a socket bound to ::ffff:10.0.0.7 is IPv4's. */
+bool socket_is_bound_in(const struct hark_socket *socket, enum hark_family family);
+
+/* Seconds since 1970 of clock ticks since boot, or 0 where that is not known. */
+int64_t view_time_of_ticks(const struct view *view, uint64_t ticks);
+
+#define TIME_TEXT_SIZE 32
+
+/* RFC 3339 in UTC. */
+char *time_format(int64_t seconds, char text[TIME_TEXT_SIZE]);
+
+#endif
