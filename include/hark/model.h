@@ -199,8 +199,9 @@ struct hark_namespace {
 	const char *name;     /* below /run/netns, or NULL */
 	uint32_t first_place; /* its local addresses: hark_snapshot_place() */
 	uint32_t n_places;
-	uint8_t bindv6only;      /* enum hark_tristate: /proc/sys/net/ipv6/bindv6only */
-	uint8_t ipv6_disabled;   /* enum hark_tristate: /proc/sys/net/ipv6/conf/all/disable_ipv6 */
+	uint8_t bindv6only;    /* enum hark_tristate: /proc/sys/net/ipv6/bindv6only */
+	uint8_t ipv6_disabled; /* enum hark_tristate: /proc/sys/net/ipv6/conf/all/disable_ipv6 */
+	uint8_t sk_lookup; /* enum hark_tristate: BPF sk_lookup programs attached (BPF_PROG_QUERY) */
 	uint8_t places_presence; /* enum hark_presence: of the addresses */
 };
 

@@ -99,6 +99,13 @@ static int read_line(struct hark_source *source, struct hark_snapshot *snapshot,
 	return *ret ? 0 : -ENOMEM;
 }
 
+static enum hark_tristate has_sk_lookup(struct hark_source *source)
+{
+	int n = source->ops->count_sk_lookups ? source->ops->count_sk_lookups(source) : -ENOSYS;
+
+	return n < 0 ? HARK_UNKNOWN : n ? HARK_YES : HARK_NO;
+}
+
 int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot)
 {
 	int proc_fd = source->proc_fd;
@@ -113,6 +120,7 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 	namespace->ipv6_disabled =
 		lacks_ipv6(proc_fd) ? HARK_YES :
 				      read_switch(proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
+	namespace->sk_lookup = has_sk_lookup(source);
 	namespace->places_presence = HARK_UNSUPPORTED; /* until collect_places() was asked */
 	r = namespace->inode ? find_name(source, snapshot, namespace) : 0;
 	if (r == 0)

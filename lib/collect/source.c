@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +73,22 @@ static void live_nl_close(struct hark_source *source, int handle)
 	close(handle);
 }
 
+static int live_count_sk_lookups(struct hark_source *source)
+{
+	int fd = source->proc_fd < 0 ? -1 :
+				       openat(source->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	union bpf_attr attr = { .query = { .target_fd = (uint32_t)fd,
+					   .attach_type = BPF_SK_LOOKUP } };
+	int r;
+
+	if (fd < 0)
+		return source->proc_fd < 0 ? -ENOENT : -errno;
+	r = syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof(attr)) < 0 ? -errno :
+									(int)attr.query.prog_cnt;
+	close(fd);
+	return r;
+}
+
 static int64_t live_time(struct hark_source *source)
 {
 	(void)source;
@@ -82,6 +100,7 @@ static const struct source_ops live_ops = {
 	.nl_send = live_nl_send,
 	.nl_receive = live_nl_receive,
 	.nl_close = live_nl_close,
+	.count_sk_lookups = live_count_sk_lookups,
 	.time = live_time,
 };
 

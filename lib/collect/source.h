@@ -24,6 +24,11 @@ struct source_ops {
 	 */
 	ssize_t (*nl_receive)(struct hark_source *source, int handle, void *buffer, size_t size);
 	void (*nl_close)(struct hark_source *source, int handle);
+	/*
+	 * How many BPF sk_lookup programs are attached to the current network namespace (BPF_PROG_QUERY), or
+	 * -errno: -EPERM without CAP_NET_ADMIN, -EINVAL before Linux 5.9. NULL: nobody can tell.
+	 */
+	int (*count_sk_lookups)(struct hark_source *source);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
 };

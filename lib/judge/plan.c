@@ -9,6 +9,8 @@
  * each interface that somebody is bound to, the rest of its addresses; and the rest of all others. One
  * question settles a class.
  *
+ * A BPF sk_lookup program may tell every address apart: where one is attached, each is a class.
+ *
  * The stranger who asks is 0.0.0.0 or ::, because a connected socket has a peer that is neither, and so can
  * never be the answer.
  */
@@ -17,6 +19,8 @@
 #include <string.h>
 
 #include "classes.h"
+
+#define MAX_NAMES (1u << 20)
 
 #define FIRST_PEER_PORT 1024
 #define MAX_DRAWS       60000 /* below the number of ports there are */
@@ -111,23 +115,55 @@ static int compare_names(const void *left, const void *right)
 		      ((const struct hark_addr *)right)->bytes, 16);
 }
 
-/* The distinct addresses, of one family, that listeners of the group are bound to. */
+static int add_name(struct judge *judge, const struct hark_addr *addr)
+{
+	struct hark_addr *name = array_push(&judge->names);
+
+	if (!name)
+		return -ENOMEM;
+	*name = *addr;
+	return 0;
+}
+
+/* Every local address becomes a name where a BPF program may treat each in its own way. */
+static int add_all_names(struct judge *judge, enum hark_family family)
+{
+	struct hark_snapshot *snapshot = judge->snapshot;
+	const struct place_index *index = &judge->places[family];
+	int r = 0;
+
+	if (snapshot->namespaces.items[judge->netns].sk_lookup != HARK_YES)
+		return 0;
+	if ((uint64_t)judge->names.n + index->by_addr.n > MAX_NAMES)
+		return snapshot_note(snapshot, HARK_NOTE_ANSWERS, HARK_NOTE_LIMIT, 0,
+				     "a BPF sk_lookup program decides here, and there are too many "
+				     "addresses to ask for each of them");
+	for (uint32_t i = 0; i < index->by_addr.n && r == 0; i++)
+		r = add_name(judge, &snapshot->places.items[index->by_addr.items[i]].prefix.addr);
+	return r;
+}
+
+/*
+ * The distinct addresses, of one family, that listeners of the group are bound to, or that have to be asked
+ * for by name for another reason.
+ */
 static int collect_names(struct judge *judge, struct group *group, enum hark_family family)
 {
 	uint32_t first = judge->names.n, kept = first;
+	int r = add_all_names(judge, family);
 
+	if (r < 0)
+		return r;
 	group->first_name[family] = first;
 	for (uint32_t i = group->first; i < group->first + group->n; i++) {
 		const struct hark_addr *local = &judge_socket(judge, i)->local;
-		struct hark_addr *name;
 
 		if (hark_addr_is_any(local) ||
 		    hark_addr_is_ipv4(local) != (family == HARK_FAMILY_INET))
 			continue;
-		name = array_push(&judge->names);
-		if (!name)
-			return -ENOMEM;
-		*name = *local;
+		r = add_name(judge, local);
+		if (r < 0)
+			return r;
 	}
 	if (judge->names.n > first)
 		qsort(&judge->names.items[first], judge->names.n - first, sizeof(struct hark_addr),
