@@ -78,14 +78,46 @@ def check_exports(stage):
 
 def check_program(stage):
     """the installed program runs"""
-    run(stage.find("hark"), "--version", env=stage.environment())
+    run(stage.find("bin/hark"), "--version")
+
+
+def complete(stage, *words):
+    """What bash would offer for the last word."""
+    script = """
+        . "$1"
+        shift
+        compopt() { :; }  # works only where readline called
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _hark
+        echo "${COMPREPLY[*]}"
+    """
+    program = stage.find("bin/hark")
+    env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    file = stage.find("bash-completion/completions/hark")
+    return run("bash", "-c", script, "bash", file, "hark", *words, env=env).split()
+
+
+def check_completion(stage):
+    """the installed completion offers commands, options and columns"""
+    for words, expected in ((("ex",), ["explain"]),
+                            (("explain", "--str"), ["--strict"]),
+                            (("--ndj",), ["--ndjson"]),
+                            (("-o", "port,reach4,pi"), ["port,reach4,pid"]),
+                            (("--color", "al"), ["always"]),
+                            (("help", "lis"), ["list"])):
+        offered = complete(stage, *words)
+        if offered != expected:
+            raise Trouble(f"for {words}: {offered}, not {expected}")
+
+
+CHECKS = (check_exports, check_program, check_completion)
 
 
 def main(build, sanitize, *compiler):
     if sanitize != "-fsanitize=none":
         compiler += (sanitize,)
     examples = sorted((ROOT / "docs/examples").glob("*.c"))
-    print(f"1..{3 + len(examples)}")
+    print(f"1..{len(CHECKS) + 1 + len(examples)}")
     with tempfile.TemporaryDirectory() as folder:
         try:
             stage = Stage(build, compiler, folder)
@@ -93,8 +125,7 @@ def main(build, sanitize, *compiler):
             print("Bail out! it cannot be installed")
             print(*(f"# {line}" for line in str(e).splitlines()), sep="\n")
             return 1
-        checks = [(check_exports.__doc__, check_exports, stage),
-                  (check_program.__doc__, check_program, stage)]
+        checks = [(check.__doc__, check, stage) for check in CHECKS]
         checks += [(f"docs/examples/{e.name} compiles and runs", stage.compile_and_run, e)
                    for e in examples]
         failed = 0

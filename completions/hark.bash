@@ -1,0 +1,35 @@
+# Bash completion for hark. It asks the program itself, so that it cannot fall behind.
+
+_hark() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=list commands words before
+    commands=$(hark --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\).*/\1/p')
+    if [[ " ${commands//$'\n'/ } " == *" ${COMP_WORDS[1]} "* ]]; then
+        command=${COMP_WORDS[1]}
+    fi
+    case $prev in
+    -o | --columns)
+        # Of "port,ip" the columns before the comma stay.
+        before=${cur%"${cur##*[,+]}"}
+        words=$(hark list -o help 2>/dev/null | sed "s/^\([a-z0-9_-]*\).*/${before//\//}\1/")
+        compopt -o nospace
+        ;;
+    --color) words="auto always never" ;;
+    --holders) words="auto proc none" ;;
+    help) words=$commands ;;
+    *)
+        if [[ $cur == -* ]]; then
+            words=$(hark "$command" --help 2>/dev/null |
+                sed -n 's/^  \( \{4\}\|\(-.\), \)\(--[a-z0-9-]*\).*/\2 \3/p')
+        else
+            words="tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established"
+            words+=" pid= user= unit= container= netns= dev="
+            [[ $COMP_CWORD == 1 ]] && words+=" $commands"
+        fi
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+}
+
+complete -F _hark hark
