@@ -33,6 +33,11 @@ void nl_close(struct nl *nl)
 	*nl = (struct nl){ .handle = -1 };
 }
 
+bool nl_has_message(const struct nlmsghdr *message, int length)
+{
+	return mnl_nlmsg_ok(message, length) && message->nlmsg_len <= (uint32_t)length;
+}
+
 /* NLMSG_ERROR and NLMSG_DONE both begin with an int; one without it says no more than "ended". */
 static int payload_error(const struct nlmsghdr *message)
 {
@@ -50,7 +55,7 @@ static int take_datagram(struct nl *nl, int length, nl_take take, void *data, bo
 	const struct nlmsghdr *message = (const struct nlmsghdr *)nl->buffer;
 	int r;
 
-	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+	for (; nl_has_message(message, length); message = mnl_nlmsg_next(message, &length)) {
 		if (message->nlmsg_seq != nl->seq)
 			continue;
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)

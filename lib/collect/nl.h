@@ -7,7 +7,10 @@
 
 #include "source.h"
 
-/* A dump's datagram is never above 32,364 bytes (net/netlink/af_netlink.c); larger buffers buy nothing. */
+/*
+ * A dump's datagram is never above 32,364 bytes (net/netlink/af_netlink.c); larger buffers buy
+ * nothing.
+ */
 #define NL_BUFFER_SIZE 32768
 
 struct nl {
@@ -24,10 +27,17 @@ int nl_open(struct nl *ret, struct hark_source *source, int protocol);
 void nl_close(struct nl *nl); /* all zero but handle -1 is fine */
 
 /*
- * Sends the request with NLM_F_REQUEST | NLM_F_DUMP and hands each answer to take(). A dump that the kernel
- * marks as interrupted (NLM_F_DUMP_INTR) is done again, after restart(data), three times at most: then
- * *ret_interrupted is true and the last rows stand. 0, or the errno of the send, of NLMSG_ERROR, of
- * NLMSG_DONE (the only place where a missing handler of a protocol shows), or of take().
+ * Whether a whole message lies in the `length` bytes from here on: mnl_nlmsg_ok(), which in libmnl
+ * 1.0.4 and 1.0.5 says yes to a message that claims more than INT_MAX bytes.
+ */
+bool nl_has_message(const struct nlmsghdr *message, int length);
+
+/*
+ * Sends the request with NLM_F_REQUEST | NLM_F_DUMP and hands each answer to take(). A dump that
+ * the kernel marks as interrupted (NLM_F_DUMP_INTR) is done again, after restart(data), three times
+ * at most: then *ret_interrupted is true and the last rows stand. 0, or the errno of the send, of
+ * NLMSG_ERROR, of NLMSG_DONE (the only place where a missing handler of a protocol shows), or of
+ * take().
  */
 int nl_dump(struct nl *nl, struct nlmsghdr *request, nl_take take, void (*restart)(void *data),
 	    void *data, bool *ret_interrupted);

@@ -197,6 +197,13 @@ void recorder_fini(struct recorder *recorder)
 	array_fini(&recorder->handles);
 }
 
+/* Only the first: what follows it is its consequence. */
+static void complain(struct replayer *replayer, const char *problem)
+{
+	if (!replayer->problem)
+		replayer->problem = problem;
+}
+
 /* The socket's next frame, which must be of this kind, or NULL. */
 static const struct frame *take_frame(struct replayer *replayer, uint32_t socket,
 				      enum frame_kind kind)
@@ -212,7 +219,7 @@ static const struct frame *take_frame(struct replayer *replayer, uint32_t socket
 			return frame;
 		break;
 	}
-	replayer->problem = "another step was recorded here, or none";
+	complain(replayer, "another step was recorded here, or none");
 	return NULL;
 }
 
@@ -230,7 +237,7 @@ static int replay_open(struct hark_source *source, int protocol)
 		return -EPROTO;
 	if (frame->header.length != sizeof(number) ||
 	    memcmp(frame->bytes, &number, sizeof(number))) {
-		replayer->problem = "a socket of another protocol was recorded here";
+		complain(replayer, "a socket of another protocol was recorded here");
 		return -EPROTO;
 	}
 	return frame->header.result < 0 ? frame->header.result : (int)socket;
@@ -244,7 +251,7 @@ static int replay_send(struct hark_source *source, int socket, const void *bytes
 	if (!frame)
 		return -EPROTO;
 	if (frame->header.length != length || memcmp(frame->bytes, bytes, length)) {
-		replayer->problem = "the request differs from the recorded one";
+		complain(replayer, "the request differs from the recorded one");
 		return -EPROTO;
 	}
 	return frame->header.result;

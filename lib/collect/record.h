@@ -67,7 +67,7 @@ struct replayer {
 	struct hark_source source;
 	const struct recording *recording;
 	ARRAY(uint32_t) next; /* frame to look at next, by number of the socket */
-	const char *problem;  /* why something was -EPROTO, or NULL */
+	const char *problem;  /* why something was -EPROTO first, or NULL */
 };
 
 void replayer_init(struct replayer *replayer, const struct recording *recording, int proc_fd,

@@ -120,7 +120,7 @@ static int ask_batch(struct nl *nl, struct question *questions, uint32_t n)
 
 		if (got < 0)
 			return (int)got;
-		for (; mnl_nlmsg_ok(header, length); header = mnl_nlmsg_next(header, &length)) {
+		for (; nl_has_message(header, length); header = mnl_nlmsg_next(header, &length)) {
 			if (take_reply(header, questions, n, first)) {
 				n_replies++;
 				any = true;

@@ -283,7 +283,10 @@ static void answer_dump(struct fake_kernel *kernel, const struct nlmsghdr *reque
 	flush(&reply);
 }
 
-/* How well a socket fits a packet; -1: not at all. As in net/ipv4/inet_hashtables.c, without groups. */
+/*
+ * How well a socket fits a packet; -1: not at all. As in net/ipv4/inet_hashtables.c, without
+ * groups.
+ */
 static int score(const struct fake_socket *socket, uint8_t af, const void *addr, uint16_t port,
 		 uint32_t device)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small kernel: answers sock_diag and rtnetlink requests about the sockets and addresses that a test
- * gives it, and then, if the test wants, answers them wrongly.
+ * A small kernel: answers sock_diag and rtnetlink requests about the sockets and addresses that a
+ * test gives it, and then, if the test wants, answers them wrongly.
  */
 #ifndef FAKEKERNEL_H
 #define FAKEKERNEL_H
@@ -68,7 +68,10 @@ struct fake_kernel {
 
 	/* The errno for the payload of NLMSG_DONE; NULL: 0. */
 	int (*dump_error)(const struct fake_kernel *kernel, const struct nlmsghdr *request);
-	/* May change each datagram of a dump, NLMSG_DONE's included. NULL: they are sent as they are. */
+	/*
+	 * May change each datagram of a dump, NLMSG_DONE's included. NULL: they are sent as they
+	 * are.
+	 */
 	void (*mangle)(struct fake_kernel *kernel, const struct nlmsghdr *request,
 		       struct datagram *datagram);
 	uint32_t n_dumps, n_lookups; /* so far */

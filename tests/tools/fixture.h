@@ -3,7 +3,9 @@
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
-/* A new empty directory below $TMPDIR (or /tmp), as a descriptor; ends the program when that fails. */
+/*
+ * A new empty directory below $TMPDIR (or /tmp), as a descriptor; ends the program when that fails.
+ */
 int fixture_open(void);
 
 /* Writes a file, and the folders on the way to it. */

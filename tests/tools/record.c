@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record [-a] DIRECTORY: takes a snapshot of the current network namespace and keeps what the kernel said,
- * so that the same snapshot can be taken again anywhere: the netlink traffic in DIRECTORY/netlink, and
- * below DIRECTORY/proc the files that were read. -a: connections too.
+ * record [-a] DIRECTORY: takes a snapshot of the current network namespace and keeps what the
+ * kernel said, so that the same snapshot can be taken again anywhere: the netlink traffic in
+ * DIRECTORY/netlink, and below DIRECTORY/proc the files that were read. -a: connections too.
  */
 #include <dirent.h>
 #include <err.h>

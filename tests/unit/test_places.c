@@ -320,7 +320,9 @@ static void test_text(void **state)
 	assert_int_equal(world->snapshot->notes.items[0].why, HARK_NOTE_FALLBACK);
 }
 
-/* Ten thousand addresses: each found again, which a search from the front would take seconds for. */
+/*
+ * Ten thousand addresses: each found again, which a search from the front would take seconds for.
+ */
 static void test_many_addresses(void **state)
 {
 	const uint32_t n = 10000;

@@ -70,7 +70,10 @@ static void assert_addr(const struct hark_addr *addr, const char *expected)
 	assert_string_equal(hark_addr_format(addr, text), expected);
 }
 
-/* Words are written as they lie in memory: this text is a little-endian machine's, or a big-endian's. */
+/*
+ * Words are written as they lie in memory: this text is a little-endian machine's, or a big-
+ * endian's.
+ */
 static const char *words(const char *little, const char *big)
 {
 	const uint16_t one = 1;
