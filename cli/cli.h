@@ -39,6 +39,7 @@ const struct command *command_find(const char *name);
 
 int list_run(const struct options *options);
 int explain_run(const struct options *options);
+int demo_run(const struct options *options);
 int help_run(const struct options *options);
 int version_run(const struct options *options);
 

@@ -18,10 +18,11 @@ static const struct command commands[] = {
 	  "the listeners of this host, and who answers what" },
 	{ "explain", explain_run, FOR_EXPLAIN, "[OPTIONS] SELECTOR...",
 	  "why a port is, or is not, reachable, in plain words" },
+	{ "demo", demo_run, FOR_DEMO, "",
+	  "the riddle that hark was made for, with real sockets, and solved" },
 	{ "help", help_run, FOR_HELP, "[COMMAND]", "help on a command" },
 	{ "version", version_run, FOR_VERSION, "", "the version" },
 	/* Names that no version may take for those of processes. */
-	{ .name = "demo" },
 	{ .name = "probe" },
 	{ .name = "bind" },
 	{ .name = "wait" },

@@ -36,13 +36,17 @@ static bool is_utf8(void)
 	return is_it;
 }
 
+/* To the nearest second, so that it is the same each time but for a step of the clock. */
 static int64_t boot_time(void)
 {
-	struct timespec since_boot;
+	struct timespec since_boot, now;
 
-	if (clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
+	if (clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return 0;
-	return (int64_t)time(NULL) - since_boot.tv_sec;
+	return ((int64_t)(now.tv_sec - since_boot.tv_sec) * 1000000000 + now.tv_nsec -
+		since_boot.tv_nsec + 500000000) /
+	       1000000000;
 }
 
 struct render_options screen_options(int fd, const struct options *options)
