@@ -73,6 +73,13 @@ static void leave_unjudged(struct hark_snapshot *snapshot)
 			};
 }
 
+/* Nobody looks for holders: that is not to have none. */
+static void leave_unheld(struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		snapshot->sockets.items[i].holders = HARK_UNSUPPORTED;
+}
+
 static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selection *selection,
 			 bool (*matches)(const struct hark_selection *,
 					 const struct hark_snapshot *, uint32_t))
@@ -113,6 +120,8 @@ int snapshot_take_from(struct hark_source *source, const struct hark_query *quer
 		r = keep_matching(snapshot, query->selection, selection_matches_early);
 	if (r == 0 && details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, details);
+	else if (r == 0)
+		leave_unheld(snapshot);
 	if (r == 0 && details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
 	if (r == 0)
