@@ -224,16 +224,24 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 	return r;
 }
 
-static int leave_unknown(struct hark_snapshot *snapshot)
+static int leave_unknown(struct hark_snapshot *snapshot, int error)
 {
+	bool is_denied = error == -EACCES || error == -EPERM;
+
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		struct hark_socket *socket = &snapshot->sockets.items[i];
 
-		socket->holders = socket->inode ? HARK_UNSUPPORTED : HARK_ABSENT;
+		socket->holders = HARK_ABSENT;
 		socket->holders_complete = !socket->inode;
+		if (socket->inode)
+			socket->holders = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
 	}
-	return snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_UNSUPPORTED, -ENOENT,
-			     "there is no /proc that lists processes");
+	if (error == -ENOENT)
+		return snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_UNSUPPORTED, error,
+				     "there is no /proc that lists processes");
+	return snapshot_note(snapshot, HARK_NOTE_HOLDERS,
+			     is_denied ? HARK_NOTE_PERMISSION : HARK_NOTE_FAILED, error,
+			     "/proc could not be read");
 }
 
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details)
@@ -252,8 +260,8 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 	}
 	if (r >= 0)
 		r = join_found(source, snapshot, &inodes, &found);
-	else if (r == -ENOENT)
-		r = leave_unknown(snapshot);
+	else if (r != -ENOMEM)
+		r = leave_unknown(snapshot, r);
 	holders_found_fini(&found);
 	hash_fini(&inodes);
 	return r;

@@ -37,7 +37,7 @@ struct holders_found {
 
 void holders_found_fini(struct holders_found *found);
 
-/* By /proc/PID/fd. -ENOENT without a /proc; -ENOMEM. */
+/* By /proc/PID/fd. -ENOENT without a /proc, the errno of reading it, or -ENOMEM. */
 int holders_by_proc(const struct holders_question *question, struct holders_found *ret);
 
 #endif

@@ -155,17 +155,13 @@ static int take_process(struct worker *worker, int dir_fd, const char *up, uint3
 	return r;
 }
 
-/* Kernel threads and zombies have no memory and, all of their threads gone, no descriptors to hide. */
-static bool can_hold(int proc_fd, uint32_t pid)
+/* As kernel threads and zombies have none. */
+static bool has_no_memory(int proc_fd, uint32_t pid)
 {
 	char path[32], text[4];
-	struct stat task;
 
 	snprintf(path, sizeof(path), "%u/statm", pid);
-	if (source_read_file(proc_fd, path, text, sizeof(text)) <= 0 || memcmp(text, "0 ", 2) != 0)
-		return true;
-	snprintf(path, sizeof(path), "%u/task", pid);
-	return fstatat(proc_fd, path, &task, 0) < 0 || task.st_nlink > LINKS_OF_ONE_TASK;
+	return source_read_file(proc_fd, path, text, sizeof(text)) > 0 && !memcmp(text, "0 ", 2);
 }
 
 /* Sorts out why a process could not be read to its end; it is not tried again. */
@@ -181,7 +177,7 @@ static void take_failure(struct worker *worker, uint32_t *pid, int error)
 		break;
 	case -EACCES:
 	case -EPERM:
-		worker->found.n_denied += can_hold(worker->pass->proc_fd, *pid);
+		worker->found.n_denied++;
 		break;
 	default:
 		worker->found.n_failed++;
@@ -196,26 +192,6 @@ static int open_dir(int proc_fd, const char *path)
 	int fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
-}
-
-/* First pass: /proc/PID/fd. */
-static void visit_process(struct worker *worker, uint32_t *pid)
-{
-	uint32_t first_find = worker->found.finds.n;
-	char path[32];
-	int fd, r;
-
-	snprintf(path, sizeof(path), "%u/fd", *pid);
-	fd = open_dir(worker->pass->proc_fd, path);
-	r = fd < 0 ? fd : take_links(worker, fd);
-	if (fd >= 0) {
-		int read = take_process(worker, fd, "..", *pid, first_find);
-
-		r = read < 0 ? read : r;
-		close(fd);
-	}
-	if (r < 0)
-		take_failure(worker, pid, r);
 }
 
 /* Whether two tasks have one table; false also where the kernel does not say. */
@@ -278,6 +254,31 @@ static void visit_tasks(struct worker *worker, uint32_t *pid)
 	}
 	if (r < 0)
 		take_failure(worker, pid, r);
+}
+
+/* First pass: /proc/PID/fd. */
+static void visit_process(struct worker *worker, uint32_t *pid)
+{
+	uint32_t first_find = worker->found.finds.n;
+	char path[32];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%u/fd", *pid);
+	fd = open_dir(worker->pass->proc_fd, path);
+	r = fd < 0 ? fd : take_links(worker, fd);
+	if (fd >= 0) {
+		int read = take_process(worker, fd, "..", *pid, first_find);
+
+		r = read < 0 ? read : r;
+		close(fd);
+	}
+	if ((r == -EACCES || r == -EPERM) && has_no_memory(worker->pass->proc_fd, *pid)) {
+		/* A leader that left before its threads belongs to root, unlike those. */
+		visit_tasks(worker, pid);
+		*pid = 0;
+	} else if (r < 0) {
+		take_failure(worker, pid, r);
+	}
 }
 
 static void start_others(struct pass *pass);
