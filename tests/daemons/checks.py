@@ -8,6 +8,8 @@ import kernel
 import servers
 import world
 
+NOBODY = 65534
+
 # What became of one real attempt. `family` is that of the server's end of a TCP connection.
 Truth = collections.namedtuple("Truth", "origin address error family reply")
 
@@ -26,6 +28,10 @@ def claims(socket, address):
     if answers["verdict"] == "some":
         return address in {a.partition("%")[0] for a in answers["addresses"]}
     return answers["verdict"] == "all"
+
+
+def end_of(end):
+    return end["address"].partition("%")[0], end["port"]
 
 
 def is_idle(socket):
@@ -52,10 +58,10 @@ class Checks:
         for line in (*problems, *notes):
             print("#   " + str(line).replace("\n", "\n#   "), flush=True)
 
-    def hark(self, *arguments):
+    def hark(self, *arguments, **options):
         """Exit status and, where there is any, the document."""
         run = subprocess.run([self.program, "--json", *arguments], stdin=subprocess.DEVNULL,
-                             capture_output=True, text=True)
+                             capture_output=True, text=True, **options)
         if run.returncode not in (0, 1):
             raise RuntimeError(f"hark {arguments} ended with {run.returncode}: {run.stderr}")
         return run.returncode, json.loads(run.stdout) if run.stdout else None
@@ -76,6 +82,7 @@ class Checks:
             self.check_port(*key)
         self.check_families()
         self.check_netstat()
+        self.check_stranger()
 
     # Starting
 
@@ -132,6 +139,7 @@ class Checks:
                 items = [{**item, "scope": world.PEER} for item in items]
             results = asker.ask(items)
             connections = kernel.rows()
+            self.check_connections(asker.origin, connections)
             for item, result in zip(items, results):
                 self.truth[item["protocol"], item["port"]].append(
                     self.conclude(asker.origin, item, result, connections))
@@ -158,9 +166,10 @@ class Checks:
             problems += [f"{key}: {said[key]}, really {value}" for key, value in real.items()
                          if said[key] != value]
             addresses = {a["address"].partition("%")[0] for a in said["addresses"]}
-            missing = set(self.here.local) - addresses
-            if missing:
-                problems.append(f"addresses not listed: {' '.join(sorted(missing))}")
+            # whole prefixes are local besides, as 127.0.0.0/8 is
+            wrong = {a for a in addresses if "/" not in a} ^ set(self.here.local)
+            if wrong:
+                problems.append(f"addresses: {sorted(addresses)}, not right: {sorted(wrong)}")
         if not document["complete"]:
             problems.append(f"not complete: {document['notes']}")
         self.report("the namespace is described", problems)
@@ -179,6 +188,30 @@ class Checks:
                 problems.append(f"{name_of(socket)}: v6only {socket['v6only']}, "
                                 f"ss has {flags.get(socket['inode'])}")
         self.report("every listener is listed, once", problems)
+
+    def check_connections(self, origin, before):
+        """Each connection in its true family, whatever socket it came through."""
+        _, document = self.hark("-a")
+        there = collections.defaultdict(list)
+        for s in self.ours(document):
+            if s["state"] == "established" and s["protocol"] == "tcp":
+                there[(*end_of(s["local"]), *end_of(s["remote"]))].append(s)
+        problems = []
+        # those that were there before hark looked, and after
+        rows = [row for row in set(before) & set(kernel.rows())
+                if row.protocol == "tcp" and row.state == kernel.ESTABLISHED]
+        for row in rows:
+            found = there[row.address, row.port, row.remote, row.remote_port]
+            real = row.family, row.family == "inet6" and digit(row.address) == "4", row.inode
+            said = [(s["family"], s["mapped"], s["inode"]) for s in found]
+            if said != [real]:
+                problems.append(f"{row}: really {real}, hark: {said}")
+        if not rows:
+            problems.append("no connection was there")
+        self.report(f"connections from {origin} in their true family", problems,
+                    [f"{len(rows)} connections, "
+                     f"{sum(row.family == 'inet6' and digit(row.address) == '4' for row in rows)}"
+                     " of them mapped"])
 
     def check_port(self, protocol, port):
         command, greeting = self.expected.get((protocol, port), (None, None))
@@ -284,6 +317,22 @@ class Checks:
             problems = [f"-{version} does not show {key}" for key in sorted(real - said)]
             problems += [f"-{version} shows {key}" for key in sorted(said - real)]
             self.report(f"-{version} shows what IPv{version} reaches", problems)
+
+    def check_stranger(self):
+        """A user without any privilege learns all of it but the holders, and learns that."""
+        _, document = self.hark(user=NOBODY, group=NOBODY, extra_groups=[])
+        told = ("protocol", "family", "label", "local", "v6only", "answers", "reach")
+        said = {s["inode"]: s for s in self.ours(document)}
+        problems = []
+        for socket in self.sockets:
+            other = said.get(socket["inode"])
+            if not other or any(other[key] != socket[key] for key in told):
+                problems.append(f"root is told {socket}, nobody {other}")
+            elif other["holders"] or other["holders_complete"]:
+                problems.append(f"{name_of(socket)}: nobody sees all holders: {other['holders']}")
+        if document["complete"] or not document["notes"]:
+            problems.append(f"nobody is told all: {document['notes']}")
+        self.report("a user without privilege is told the same", problems)
 
     def check_netstat(self):
         """The founding riddle: ports that IPv4 reaches and `netstat -A inet` leaves out."""

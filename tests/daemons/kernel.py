@@ -15,7 +15,7 @@ import time
 Row = collections.namedtuple("Row", "protocol family address port remote remote_port state inode")
 Holder = collections.namedtuple("Holder", "pid fd command executable user")
 
-LISTEN, UNCONNECTED = 0x0A, 0x07
+ESTABLISHED, UNCONNECTED, LISTEN = 1, 7, 10
 FILES = (("tcp", "inet"), ("tcp", "inet6"), ("udp", "inet"), ("udp", "inet6"))
 
 

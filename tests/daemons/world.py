@@ -119,6 +119,14 @@ class World:
         return {info["local"]: link["ifname"] for link in json.loads(run("ip", "-json", "address"))
                 for info in link["addr_info"]}
 
+    @staticmethod
+    def reachable(program):
+        """The program, with what lies beside it, where every user may run it."""
+        directory, name = os.path.split(program)
+        (DIRECTORY / "build").mkdir()
+        run("mount", "--bind", directory, str(DIRECTORY / "build"))
+        return str(DIRECTORY / "build" / name)
+
     def directory(self, name, owner=None, mode=0o755):
         path = DIRECTORY / name
         path.mkdir()
