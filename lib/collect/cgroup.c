@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who made a cgroup is told by its name alone, so a table holds how each maker names them. The path is read
- * from the outside in: the first unit is the host's (inside of a container may be another systemd with
- * units of its own), or the user's where that is user@UID.service; the last container is the nearest.
+ * Who made a cgroup is told by its name alone, so a table holds how each maker names them. The
+ * path is read from the outside in: the first unit is the host's (inside of a container may be
+ * another systemd with units of its own), or the user's where that is user@UID.service; the last
+ * container is the nearest.
  */
 #include "cgroup.h"
 
@@ -33,7 +34,7 @@ struct container_form {
 	bool parent_is_first;
 };
 
-/* The first that fits counts. libpod-conmon- and crio-conmon- are monitors and fail to be hexadecimal. */
+/* The first that fits counts. libpod-conmon- and crio-conmon- are monitors: not hexadecimal. */
 static const struct container_form container_forms[] = {
 	{ .prefix = "docker-", .suffix = ".scope", .id = ID_HEX, .runtime = "docker" },
 	{ .prefix = "libpod-", .suffix = ".scope", .id = ID_HEX, .runtime = "podman" },
@@ -56,7 +57,7 @@ static const struct container_form container_forms[] = {
 	/* containerd's own default: its namespace, then the container. */
 	{ .parent = "default", .parent_is_first = true, .id = ID_NAME, .runtime = "containerd" },
 	{ .parent = "k8s.io", .parent_is_first = true, .id = ID_NAME, .runtime = "containerd" },
-	/* The cgroupfs driver of kubelet, ECS, docker --cgroup-parent: which runtime is not told. */
+	/* kubelet's cgroupfs driver, ECS, docker --cgroup-parent: the runtime is not told. */
 	{ .id = ID_HEX },
 };
 
@@ -198,8 +199,8 @@ static void take_container(struct part parent, bool parent_is_first, struct part
 }
 
 /*
- * "pod<uid>" (cgroupfs driver) or "...kubepods-burstable-pod<uid>.slice" (systemd's, '_' for '-'). The uid
- * is a UUID, or for static pods 32 digits.
+ * "pod<uid>" (cgroupfs driver) or "...kubepods-burstable-pod<uid>.slice" (systemd's, '_' for '-').
+ * The uid is a UUID, or for static pods 32 digits.
  */
 static void take_pod(struct part part, struct cgroup_names *names)
 {
@@ -249,7 +250,7 @@ void cgroup_parse(const char *path, size_t length, struct cgroup_names *ret)
 		take_container(parent, parent_is_first, part, ret);
 		take_pod(part, ret);
 		if (!unit_is_final && is_unit(unit)) {
-			/* The user's own manager lives in an init.scope: it is better named by its unit. */
+			/* The user's manager is in an init.scope of its own: no name for it. */
 			if (!ret->unit[0] || !is_text(unit, "init.scope"))
 				copy(ret->unit, sizeof(ret->unit), unit);
 			unit_is_final = !is_user_manager;

@@ -22,8 +22,8 @@ struct cgroup_names {
 void cgroup_parse(const char *path, size_t length, struct cgroup_names *ret);
 
 /*
- * Finds in the text of a /proc/PID/cgroup the path that says most: that of the unified hierarchy, else
- * of systemd's own, else of any that names a container. False when there is none.
+ * Finds in the text of a /proc/PID/cgroup the path that says most: that of the unified hierarchy,
+ * else of systemd's own, else of any that names a container. False when there is none.
  */
 bool cgroup_choose(const char *text, const char **ret_path, size_t *ret_length);
 

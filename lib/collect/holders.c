@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins what was found open with the sockets. One inode may stand for several sockets (rows), and many
- * descriptors for one inode, so the finds are grouped by inode first and then copied to each socket's row.
+ * Joins what was found open with the sockets. One inode may stand for several sockets (rows), and
+ * many descriptors for one inode, so the finds are grouped by inode first and then copied to each
+ * socket's row.
  */
 #include "holders.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who holds a socket, by reading every link of every /proc/PID/fd: the kernel keeps no way back from a
- * socket to its descriptors. Half of the time goes into listing a directory, for which the kernel makes an
- * inode for each descriptor, and half into reading the link; nothing but more threads makes it faster.
+ * Who holds a socket, by reading every link of every /proc/PID/fd: the kernel keeps no way back
+ * from a socket to its descriptors. Half of the time goes into listing a directory, for which the
+ * kernel makes an inode for each descriptor, and half into reading the link; nothing but more
+ * threads makes it faster.
  *
- * The threads of a process share one table as a rule, and their tables are not looked at. Only when a
- * socket had no holder in the end does a second pass look for threads that have a table of their own
- * (unshare(CLONE_FILES)), or whose leader has gone before them.
+ * The threads of a process share one table as a rule, and their tables are not looked at. Only
+ * when a socket had no holder in the end does a second pass look for threads that have a table of
+ * their own (unshare(CLONE_FILES)), or whose leader has gone before them.
  */
 #include "holders.h"
 
@@ -130,8 +131,9 @@ static int take_links(struct worker *worker, int dir_fd)
 }
 
 /*
- * The row of the process whose finds were the last: /proc/PID is `up` from the open directory, so that it
- * is the same process and no later one of that pid. When it has gone, so have its descriptors.
+ * The row of the process whose finds were the last: /proc/PID is `up` from the open directory, so
+ * that it is the same process and no later one of that pid. When it has gone, so have its
+ * descriptors.
  */
 static int take_process(struct worker *worker, int dir_fd, const char *up, uint32_t pid,
 			uint32_t first_find)
@@ -200,7 +202,10 @@ static bool share_table(const struct pass *pass, uint32_t a, uint32_t b)
 	return pass->may_compare && syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0) == 0;
 }
 
-/* Second pass: /proc/PID/task/TID/fd of those threads whose table is neither the leader's nor the last's. */
+/*
+ * Second pass: /proc/PID/task/TID/fd of those threads whose table is neither the leader's nor the
+ * last's.
+ */
 static int visit_tasks_of(struct worker *worker, uint32_t pid, int tasks_fd)
 {
 	uint64_t tid;
@@ -448,7 +453,10 @@ static int list_pids(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n)
 	return 0;
 }
 
-/* Whether the pids of this /proc are those of our own PID namespace, and not of a fixture or another. */
+/*
+ * Whether the pids of this /proc are those of our own PID namespace, and not of a fixture or
+ * another.
+ */
 static bool has_our_pids(int proc_fd)
 {
 	char target[16];

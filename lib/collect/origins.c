@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the cgroup of a socket is called. The kernel tells its id, which is the inode number of its
- * directory in the cgroup2 file system. With privilege the id opens that directory at once; without, all
- * directories are looked through: names may be seen by anybody.
+ * directory in the cgroup2 file system. With privilege the id opens that directory at once;
+ * without, all directories are looked through: names may be seen by anybody.
  */
 #include "collect.h"
 
@@ -42,7 +42,9 @@ static bool is_on(int fd, long type)
 	return fstatfs(fd, &fs) == 0 && (long)fs.f_type == type;
 }
 
-/* The root of cgroup2: of a tree that is not sysfs (a fixture) no more is asked than to be there. */
+/*
+ * The root of cgroup2: of a tree that is not sysfs (a fixture) no more is asked than to be there.
+ */
 static int open_root(const struct hark_source *source)
 {
 	static const char *const paths[] = { "fs/cgroup", "fs/cgroup/unified" };
@@ -139,7 +141,10 @@ static int open_ids(struct search *search, const struct hark_source *source)
 		close(fd);
 		if (r < 0)
 			break;
-		/* Outside of our mount or cgroup namespace it has no path that begins like the root's. */
+		/*
+		 * Outside of our mount or cgroup namespace it has no path that begins like the
+		 * root's.
+		 */
 		if (strncmp(path, root, (size_t)root_length))
 			return -EXDEV;
 		r = take_origin(search, search->ids.items[i],

@@ -143,7 +143,9 @@ static void read_start(struct process_reader *reader, int dir_fd, struct hark_pr
 
 	if (source_read_file(dir_fd, "stat", reader->text, sizeof(reader->text)) < 0)
 		return;
-	/* The command stands in brackets and may hold brackets itself: only the last one ends it. */
+	/*
+	 * The command stands in brackets and may hold brackets itself: only the last one ends it.
+	 */
 	at = strrchr(reader->text, ')');
 	for (int i = 0; at && i < STAT_FIELDS_TO_START; i++) {
 		at = strchr(at, ' ');

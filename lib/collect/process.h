@@ -19,9 +19,9 @@ struct process_reader {
 };
 
 /*
- * Reads the process whose /proc/PID is open as `dir_fd`: command always, the rest as details ask. All comes
- * through this one descriptor, which a reused pid does not revive. -ESRCH when the process is gone,
- * -ENOMEM; what could not be read stays NULL.
+ * Reads the process whose /proc/PID is open as `dir_fd`: command always, the rest as details ask.
+ * All comes through this one descriptor, which a reused pid does not revive. -ESRCH when the
+ * process is gone, -ENOMEM; what could not be read stays NULL.
  */
 int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret);
 

@@ -48,7 +48,10 @@ static const struct {
 	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox\\x2desr-811.scope",
 	  "app-firefox\\x2desr-811.scope" },
 	{ "/user.slice/user-1000.slice/user@1000.service", "user@1000.service" },
-	/* docker, with its systemd and its cgroupfs driver, rootless, and with a parent of one's own */
+	/*
+	 * docker, with its systemd and its cgroupfs driver, rootless, and with a parent of one's
+	 * own
+	 */
 	{ "/system.slice/docker-" ID_1 ".scope", "docker-" ID_1 ".scope", ID_1, "docker" },
 	{ "/docker/" ID_1, NULL, ID_1, "docker" },
 	{ "/docker/" ID_1 "/system.slice/nginx.service", "nginx.service", ID_1, "docker" },

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds which socket, of real processes: whatever this machine lets us see of our own children. */
+/*
+ * Who holds which socket, of real processes: whatever this machine lets us see of our own
+ * children.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,8 +99,8 @@ static bool is_held(const struct bed *bed, const struct hark_socket *socket, pid
 }
 
 /*
- * A child that runs `body`, says so by a byte, and stays until it is ended. What it opened besides, it sends
- * as an inode.
+ * A child that runs `body`, says so by a byte, and stays until it is ended. What it opened
+ * besides, it sends as an inode.
  */
 struct child {
 	pid_t pid;

@@ -204,7 +204,10 @@ static bool make_live(char *name, char *path, size_t size)
 	return false;
 }
 
-/* The id of a real cgroup: by a file handle as root, by looking through the directories as another. */
+/*
+ * The id of a real cgroup: by a file handle as root, by looking through the directories as
+ * another.
+ */
 static void check_live(struct bed *bed, uid_t uid)
 {
 	char name[128], path[128];
