@@ -245,7 +245,8 @@ void cgroup_parse(const char *path, size_t length, struct cgroup_names *ret)
 		path += part.length + (end != NULL);
 		length -= part.length + (end != NULL);
 		/* ".." stands where the path leads out of the reader's cgroup namespace. */
-		if (!part.length || is_text(part, "..") || is_text(part, "."))
+		if (!part.length || is_text(part, "..") || is_text(part, ".") ||
+		    memchr(part.at, '\0', part.length))
 			continue;
 		take_container(parent, parent_is_first, part, ret);
 		take_pod(part, ret);

@@ -187,15 +187,17 @@ static void test_long_names_fit(void **state)
 	assert_memory_equal(names.container, path + strlen("/lxc/"), CGROUP_NAME_SIZE - 1);
 }
 
-/* A NUL is a byte like others: nothing behind it is lost, nothing before taken for the whole. */
+/* No directory has a NUL in its name: such a part says nothing, the others do. */
 static void test_nul_in_path(void **state)
 {
-	static const char path[] = "/system.slice/a.service\0b.service";
+	static const char path[] =
+		"/system.slice/a.service\0b.service/lxc.payload.\0x/lxc.payload.web";
 	struct cgroup_names names;
 
 	(void)state;
 	cgroup_parse(path, sizeof(path) - 1, &names);
 	assert_string_equal(names.unit, "");
+	assert_string_equal(names.container, "web");
 }
 
 static const struct {
