@@ -67,9 +67,11 @@ static const char *protocol_of_ip(unsigned int number)
 	return NULL;
 }
 
-void cell_write_port(struct out *out, const struct hark_socket *socket, uint16_t port)
+void cell_write_port(struct view *view, struct out *out, const struct hark_socket *socket,
+		     uint16_t port)
 {
-	const char *name = socket->protocol == HARK_PROTOCOL_RAW ? protocol_of_ip(port) : NULL;
+	bool is_protocol = socket->protocol == HARK_PROTOCOL_RAW && view->escape != ESCAPE_CSV;
+	const char *name = is_protocol ? protocol_of_ip(port) : NULL;
 
 	if (name)
 		out_text(out, name);
@@ -88,7 +90,7 @@ static void write_end(struct view *view, struct out *out, const struct hark_sock
 	if (!is_ipv4)
 		out_char(out, ']');
 	out_char(out, ':');
-	cell_write_port(out, socket, port);
+	cell_write_port(view, out, socket, port);
 }
 
 void cell_write_local(struct view *view, struct out *out, const struct hark_socket *socket)

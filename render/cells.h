@@ -18,8 +18,9 @@ enum style cell_write_unit(struct view *view, const struct row *row, struct out 
 /* "tcp4 via v6": the label, and what a mapped connection goes through. */
 enum style cell_write_transport(struct view *view, const struct row *row, struct out *out);
 
-/* A port, or a raw socket's protocol by name. */
-void cell_write_port(struct out *out, const struct hark_socket *socket, uint16_t port);
+/* A port; a raw socket's protocol, by name but in CSV. */
+void cell_write_port(struct view *view, struct out *out, const struct hark_socket *socket,
+		     uint16_t port);
 
 /* An address with the interface that it means nothing without, and that it is bound to ("::%eth0"). */
 void cell_write_addr(struct view *view, struct out *out, const struct hark_socket *socket,

@@ -13,9 +13,10 @@ struct column {
 	const char *name; /* as -o and the header of CSV have it */
 	const char *help; /* one line */
 	enum style (*write)(struct view *view, const struct row *row, struct out *out);
-	uint32_t details; /* of enum hark_detail: what the snapshot has to be asked for */
-	bool is_number;   /* set to the right */
-	uint8_t give_way; /* enum give_way */
+	uint32_t details;   /* of enum hark_detail: what the snapshot has to be asked for */
+	const char *header; /* in tables; NULL: the name in capitals */
+	bool is_number;     /* set to the right */
+	uint8_t give_way;   /* enum give_way */
 	uint8_t least_width;
 	bool in_csv; /* --csv has it without -o */
 };

@@ -11,9 +11,9 @@
 #define HEADER UINT32_MAX /* as a row */
 
 static const char *const style_codes[] = {
-	[STYLE_PLAIN] = "",           [STYLE_STRONG] = "\033[1m", [STYLE_WEAK] = "\033[2m",
-	[STYLE_NOTICE] = "\033[36m",  [STYLE_GOOD] = "\033[32m",  [STYLE_WARNING] = "\033[33m",
-	[STYLE_ALARM] = "\033[1;31m",
+	[STYLE_PLAIN] = "",          [STYLE_STRONG] = "\033[1m", [STYLE_WEAK] = "\033[2m",
+	[STYLE_NOTICE] = "\033[36m", [STYLE_GOOD] = "\033[32m",  [STYLE_WARNING] = "\033[33m",
+	[STYLE_ALARM] = "\033[31m",
 };
 
 static size_t min(size_t a, size_t b)
@@ -122,6 +122,8 @@ static void write_fitted(const struct grid *grid, struct out *out, const struct 
 	if (cursor->position && begin < cursor->position + GAP)
 		begin = cursor->position + GAP;
 	room = end > begin + c->least_width ? end - begin : c->least_width;
+	if (begin + room > grid->width && grid->width > begin + 1)
+		room = grid->width - begin;
 	if (c->give_way == GIVE_WAY_CUT && grid->width && cell_width > room) {
 		n = utf8_fit(cell->bytes, cell->n, room - 1);
 		cut = grid->utf8 ? "…" : "~";

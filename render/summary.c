@@ -66,13 +66,14 @@ static void write_count(struct out *out, uint32_t n, const char *one, const char
 	out_text(out, n == 1 ? one : many);
 }
 
-static void write_fact(struct out *out, enum fact fact, const struct hark_socket *socket)
+static void write_fact(struct view *view, struct out *out, enum fact fact,
+		       const struct hark_socket *socket)
 {
 	const char *protocol = hark_protocol_name((enum hark_protocol)socket->protocol);
 
 	out_text(out, protocol);
 	out_char(out, ' ');
-	cell_write_port(out, socket, socket->local_port);
+	cell_write_port(view, out, socket, socket->local_port);
 	out_text(out, text_of_fact(fact));
 	out_text(out, ": hark explain ");
 	if (socket->protocol != HARK_PROTOCOL_TCP) {
@@ -131,13 +132,13 @@ void summary_write(struct view *view, struct out *out, const struct render_optio
 		size_t n = line.n;
 
 		out_text(&line, options->utf8 ? " · " : "; ");
-		write_fact(&line, greatest, about);
+		write_fact(view, &line, greatest, about);
 		width = utf8_width(line.bytes, line.n);
 		if (options->width && width > options->width) {
 			out_clear(&line);
 			line.n = n;
 			out_char(&line, '\n');
-			write_fact(&line, greatest, about);
+			write_fact(view, &line, greatest, about);
 		}
 	}
 	grid_write_styled(out, options->color, STYLE_WEAK, line.bytes, line.n);

@@ -30,20 +30,6 @@ static void shorten(void *context)
 	table->view.is_short = true;
 }
 
-/* Headers of the tables that nobody chose the columns of; -o tells a column's own name. */
-static const char *header_for_people(const char *name)
-{
-	static const char *const headers[][2] = {
-		{ "proto", "" },          { "ipv4", "IPv4" },   { "ipv6", "IPv6" },
-		{ "holders", "HELD BY" }, { "within", "UNIT" }, { "transport", "PROTO" },
-	};
-
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		if (!strcmp(headers[i][0], name))
-			return headers[i][1];
-	return NULL;
-}
-
 /* Nobody asked for the holders, or no system told a unit: such a column says nothing. */
 static bool has_holders(const struct hark_snapshot *snapshot)
 {
@@ -55,37 +41,43 @@ static bool has_holders(const struct hark_snapshot *snapshot)
 	return !hark_snapshot_n_sockets(snapshot);
 }
 
+static const char *write_header(const struct column *column, char *header)
+{
+	for (size_t i = 0; i <= strlen(column->name); i++)
+		header[i] = (char)toupper((unsigned char)column->name[i]);
+	return column->header ? column->header : header;
+}
+
 static void choose_columns(struct table *table, const struct render_options *options)
 {
 	bool is_chosen = options->columns != NULL;
 	bool with_holders = is_chosen || has_holders(table->view.snapshot);
 	struct columns all;
+	uint32_t n = 0;
 
 	if (is_chosen)
 		all = *options->columns;
 	else
 		columns_default(options->all_states, &all);
-	table->columns.n = 0;
 	for (uint32_t i = 0; i < all.n; i++) {
 		const struct column *column = column_at(all.items[i]);
-		const char *special = header_for_people(column->name);
-		uint32_t n = table->columns.n;
-		char *header = table->headers[n];
 
 		if (!with_holders && !strcmp(column->name, "holders"))
 			continue;
-		for (size_t j = 0; j <= strlen(column->name); j++)
-			header[j] = (char)toupper((unsigned char)column->name[j]);
 		table->columns.items[n] = all.items[i];
 		table->grid_columns[n] = (struct grid_column){
-			.header = special && !is_chosen ? special : header,
+			.header = write_header(column, table->headers[n]),
 			.is_right = column->is_number,
 			.give_way = column->give_way,
 			.least_width = column->least_width,
 			.may_vanish = !is_chosen && !strcmp(column->name, "within"),
 		};
-		table->columns.n++;
+		n++;
 	}
+	/* tcp and udp need no word above them, and the table has none to spare. */
+	if (!is_chosen && !options->all_states)
+		table->grid_columns[0].header = "";
+	table->columns.n = n;
 }
 
 int render_table(struct out *out, const struct hark_snapshot *snapshot,
@@ -124,6 +116,19 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 	return out_flush(out);
 }
 
+static const char legend[] =
+	"\nipv4 and ipv6 tell the address that a listener is bound to, where it answers:\n"
+	"  via ::              through the IPv6 socket that is bound there\n"
+	"  0.0.0.0 (some)      not at every local address: another socket gets the rest\n"
+	"  0.0.0.0%eth0        only what comes in by that interface\n"
+	"  0.0.0.0 x4          four sockets that share the work (SO_REUSEPORT)\n"
+	"  - (203.0.113.9)     bound there, but answers nothing; reach tells why\n"
+	"  -                   does not answer this family\n"
+	"  ?                   may answer: it could not be found out\n"
+	"reach tells from how far away it can be called, IPv4/IPv6 where they differ: host (this\n"
+	"machine), link (the same wire), private (RFC 1918 and the like), public (the Internet);\n"
+	"firewalls are not looked at.\n";
+
 int render_columns_help(struct out *out, const struct render_options *options)
 {
 	const struct column *column;
@@ -135,5 +140,6 @@ int render_columns_help(struct out *out, const struct render_options *options)
 		out_text(out, column->help);
 		out_char(out, '\n');
 	}
+	out_text(out, legend);
 	return out_flush(out);
 }
