@@ -26,7 +26,6 @@ struct holders_found {
 	ARRAY(struct holders_find) finds;     /* in any order */
 	ARRAY(struct hark_process) processes; /* in any order; a pid may stand there twice */
 	struct arena arena;                   /* their texts */
-	uint32_t n_seen;                      /* processes that there are */
 	uint32_t n_denied;                    /* of them, those that may not be looked into */
 	uint32_t n_failed;                    /* those that could not, for other reasons */
 	int error;                            /* why, of one of them */

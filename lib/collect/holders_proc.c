@@ -496,7 +496,6 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 		return r;
 	pass.finds_max = ROWS_MAX / pass.n_allowed;
 	pass.may_compare = has_our_pids(pass.proc_fd);
-	ret->n_seen = pass.n_pids;
 	/* A PID namespace always has a process 1. */
 	ret->hides_others = pass.may_compare && !lists(&pass, 1);
 	pass.workers[0] = new_worker(&pass);

@@ -31,6 +31,7 @@
 #include "collect.h"
 
 #define NOBODY 65534
+#define CANNOT 77 /* exit status: the machine does not allow what the test needs */
 
 struct bed {
 	struct hark_source source;
@@ -473,23 +474,97 @@ static void test_unprivileged(void **state)
 	assert_int_equal(run_as_nobody(*state), 0);
 }
 
+/* A new mount of /proc, which belongs to the caller's PID namespace; -1 where that cannot be. */
+static int mount_proc(const char *hidepid)
+{
+	int context = fsopen("proc", FSOPEN_CLOEXEC), fd = -1;
+
+	if (context < 0)
+		return -1;
+	if (fsconfig(context, FSCONFIG_SET_STRING, "hidepid", hidepid, 0) == 0 &&
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	close(context);
+	return fd;
+}
+
 /* With hidepid=2 the processes of others are not even listed; that must not look like nobody. */
 static void test_hidden_processes(void **state)
 {
 	struct bed *bed = *state;
-	int context = geteuid() == 0 ? fsopen("proc", FSOPEN_CLOEXEC) : -1, hiding;
+	int hiding = mount_proc("2");
 
-	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "hidepid", "2", 0) < 0 ||
-	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
-	    (hiding = fsmount(context, FSMOUNT_CLOEXEC, 0)) < 0) {
+	if (hiding < 0) {
 		print_message("# needs root and Linux 5.8, for a /proc with hidepid\n");
 		skip();
 		return;
 	}
-	close(context);
 	close(bed->source.proc_fd);
 	bed->source.proc_fd = hiding;
 	assert_int_equal(run_as_nobody(bed), 1);
+}
+
+/* Runs as the first process of a PID namespace. `unheld` is open, but not in here. */
+static int see_from_inside(struct bed *bed, uint32_t unheld)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct stat stat;
+	struct hark_socket *sockets;
+
+	bed->source.proc_fd = mount_proc("0");
+	if (bed->source.proc_fd < 0)
+		return CANNOT;
+	if (fstat(fd, &stat) < 0 || array_reserve(&bed->snapshot->sockets, 2u) < 0)
+		return 10;
+	sockets = bed->snapshot->sockets.items;
+	sockets[0] = (struct hark_socket){ .inode = (uint32_t)stat.st_ino };
+	sockets[1] = (struct hark_socket){ .inode = unheld };
+	bed->snapshot->sockets.n = 2;
+	if (holders_collect(&bed->source, bed->snapshot, 0) != 0)
+		return 11;
+	if (!is_held(bed, &sockets[0], 1, fd) || !sockets[0].holders_complete)
+		return 12;
+	if (sockets[1].n_holders || sockets[1].holders != HARK_DENIED ||
+	    sockets[1].holders_complete)
+		return 13;
+	if (bed->snapshot->notes.n != 1 ||
+	    bed->snapshot->notes.items[0].why != HARK_NOTE_PERMISSION)
+		return 14;
+	return 0;
+}
+
+/* Holders outside of the PID namespace are out of sight: "nobody" would be a lie. */
+static void test_inner_pid_namespace(void **state)
+{
+	struct bed *bed = *state;
+	int fd = new_socket(), status;
+	pid_t outer;
+
+	outer = fork();
+	assert_true(outer >= 0);
+	if (outer == 0) {
+		uint32_t unheld = inode_of(fd);
+		pid_t inner;
+
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(CANNOT);
+		inner = fork();
+		if (inner == 0) {
+			close(fd);
+			_exit(see_from_inside(bed, unheld));
+		}
+		if (inner < 0 || waitpid(inner, &status, 0) != inner || !WIFEXITED(status))
+			_exit(21);
+		_exit(WEXITSTATUS(status));
+	}
+	assert_int_equal(waitpid(outer, &status, 0), outer);
+	close(fd);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == CANNOT) {
+		print_message("# needs root and Linux 5.8, for a PID namespace and its /proc\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 int main(void)
@@ -505,6 +580,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_churn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unprivileged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hidden_processes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_inner_pid_namespace, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("holders_live", tests, NULL, NULL);
