@@ -27,7 +27,7 @@ NOISY_LOAD = 0.5
 NOISY_BUSY = 0.1
 NOTHING = listers.Listed(None, None)
 
-Run = collections.namedtuple("Run", "wall_ms user_ms system_ms rss_kib status")
+Run = collections.namedtuple("Run", "wall_ms user_ms system_ms cpu_ms rss_kib")
 
 
 @dataclasses.dataclass
@@ -83,8 +83,8 @@ def describe_noise(is_first):
 
 def measure(tool, words):
     done = subprocess.run([tool, *words], stdout=subprocess.PIPE, check=True)
-    wall, user, system, rss, status = (int(field) for field in done.stdout.split())
-    return Run(wall / 1e6, user / 1e3, system / 1e3, rss, status)
+    wall, user, system, rss, _ = (int(field) for field in done.stdout.split())
+    return Run(wall / 1e6, user / 1e3, system / 1e3, (user + system) / 1e3, rss)
 
 
 def measure_world(world, chosen, n_rounds, order, tool):
