@@ -87,20 +87,17 @@ class Checks:
     # Starting
 
     def start(self, present):
-        running = {}
-        for server in present:
-            if server.after is None:
-                running[server] = server.start(self.here)
-        for server in sorted(present, key=lambda s: s.after is not None):
-            if server.after is not None:
-                running[server] = server.start(self.here)
-            self.expected.update(server.ports)
-            try:
-                world.wait_until(server.name, lambda: self.ready(server, running[server]))
-                problems = []
-            except (TimeoutError, ChildProcessError, subprocess.CalledProcessError) as error:
-                problems = [error, self.here.log(server.name)]
-            self.report(f"{server.name} runs", problems)
+        for is_later in (False, True):
+            running = [(server, server.start(self.here)) for server in present
+                       if bool(server.after) == is_later]
+            for server, process in running:
+                self.expected.update(server.ports)
+                try:
+                    world.wait_until(server.name, lambda: self.ready(server, process))
+                    problems = []
+                except (TimeoutError, ChildProcessError, subprocess.CalledProcessError) as error:
+                    problems = [error, self.here.log(server.name)]
+                self.report(f"{server.name} runs", problems)
 
     def ready(self, server, process):
         if process.poll() is not None:
@@ -194,16 +191,17 @@ class Checks:
         _, document = self.hark("-a")
         there = collections.defaultdict(list)
         for s in self.ours(document):
-            if s["state"] == "established" and s["protocol"] == "tcp":
+            if s["remote"] and s["protocol"] == "tcp":
                 there[(*end_of(s["local"]), *end_of(s["remote"]))].append(s)
         problems = []
         # those that were there before hark looked, and after
         rows = [row for row in set(before) & set(kernel.rows())
-                if row.protocol == "tcp" and row.state == kernel.ESTABLISHED]
+                if row.protocol == "tcp" and row.state in kernel.CONNECTED]
         for row in rows:
             found = there[row.address, row.port, row.remote, row.remote_port]
-            real = row.family, row.family == "inet6" and digit(row.address) == "4", row.inode
-            said = [(s["family"], s["mapped"], s["inode"]) for s in found]
+            real = (row.family, row.family == "inet6" and digit(row.address) == "4", row.inode,
+                    kernel.CONNECTED[row.state])
+            said = [(s["family"], s["mapped"], s["inode"], s["state"]) for s in found]
             if said != [real]:
                 problems.append(f"{row}: really {real}, hark: {said}")
         if not rows:

@@ -15,7 +15,9 @@ import time
 Row = collections.namedtuple("Row", "protocol family address port remote remote_port state inode")
 Holder = collections.namedtuple("Holder", "pid fd command executable user")
 
-ESTABLISHED, UNCONNECTED, LISTEN = 1, 7, 10
+UNCONNECTED, LISTEN = 7, 10
+CONNECTED = {1: "established", 2: "syn-sent", 4: "fin-wait-1", 5: "fin-wait-2", 6: "time-wait",
+             8: "close-wait", 9: "last-ack", 11: "closing"}
 FILES = (("tcp", "inet"), ("tcp", "inet6"), ("udp", "inet"), ("udp", "inet6"))
 
 

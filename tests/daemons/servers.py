@@ -66,7 +66,7 @@ class Server:
 
     def missing(self):
         for need in self.needs:
-            if not (os.path.exists(need) if "/" in need else find(need)):
+            if not (os.path.exists(need) if need.endswith(".so") else find(need)):
                 return f"{need} is not installed"
         return None
 

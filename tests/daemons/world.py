@@ -41,7 +41,7 @@ def wait_until(what, condition, seconds=40):
             return value
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not in {seconds} seconds")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 class Asker:
