@@ -89,8 +89,8 @@ static int dump_once(struct nl *nl, struct nlmsghdr *request, nl_take take, void
 		ssize_t length =
 			ops->nl_receive(nl->source, nl->handle, nl->buffer, NL_BUFFER_SIZE);
 
-		if (length < 0)
-			return (int)length;
+		if (length <= 0)
+			return length ? (int)length : -EBADMSG;
 		r = take_datagram(nl, (int)length, take, data, interrupted);
 		if (r)
 			return r < 0 ? r : 0;

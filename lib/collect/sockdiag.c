@@ -3,14 +3,15 @@
  * Sockets by sock_diag.
  *
  * The state mask decides what a dump costs. The kernel (net/ipv4/inet_diag.c) walks the hash of
- * established sockets, hundreds of thousands of buckets on a large machine, as soon as the mask holds any
- * state but LISTEN; so listeners are asked for with exactly that state. Port conditions go along as
- * bytecode (INET_DIAG_REQ_BYTECODE), which spares the copying of rows, not the walk.
+ * established sockets, hundreds of thousands of buckets on a large machine, as soon as the mask
+ * holds any state but LISTEN; so listeners are asked for with exactly that state. Port conditions
+ * go along as bytecode (INET_DIAG_REQ_BYTECODE), which spares the copying of rows, not the walk.
  *
- * A protocol without a handler is told by the payload of NLMSG_DONE alone (-ENOENT), by NLMSG_ERROR where
- * the whole inet_diag module is missing. Then /proc/net serves.
+ * A protocol without a handler is told by the payload of NLMSG_DONE alone (-ENOENT), by NLMSG_ERROR
+ * where the whole inet_diag module is missing. Then /proc/net serves.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "collect.h"
 #include "nl.h"
@@ -53,6 +55,8 @@ struct dump {
 	struct hark_snapshot *snapshot;
 	const struct collect_filter *filter;
 	uint32_t first; /* row that this dump began with */
+	int open_error; /* of the sock_diag socket */
+	int error;      /* of a table that there is, but that could not be read; 0: none */
 	uint8_t protocol;
 	uint8_t family;
 };
@@ -210,9 +214,9 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 }
 
 /*
- * One range of ports as bytecode: GE falls through or jumps behind the range, LE likewise, and the jump at
- * its end leaves for the end of the program, which means yes. `yes` distances are a byte, so the long way
- * is always a `no`.
+ * One range of ports as bytecode: GE falls through or jumps behind the range, LE likewise, and the
+ * jump at its end leaves for the end of the program, which means yes. `yes` distances are a byte,
+ * so the long way is always a `no`.
  */
 struct range_code {
 	struct inet_diag_bc_op at_least, low;
@@ -261,7 +265,10 @@ static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
 	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 	request->sdiag_family = dump->family == HARK_FAMILY_INET ? AF_INET : AF_INET6;
-	/* A protocol above 255 (MPTCP) goes into an attribute; older kernels then know no protocol 0. */
+	/*
+	 * A protocol above 255 (MPTCP) goes into an attribute; older kernels then know no protocol
+	 * 0.
+	 */
 	request->sdiag_protocol = number <= UINT8_MAX ? (uint8_t)number : 0;
 	request->idiag_states = dump->filter->all_states ?
 					diag_protocols[dump->protocol].all_states :
@@ -301,10 +308,11 @@ static int dump_sockets(struct nl *nl, struct dump *dump)
 }
 
 /*
- * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that takes the
- * connections and has the same inode (mptcp_subflow_create_socket). One row remains; it keeps the cookie of
- * the TCP socket, which is what a look-up answers with, and what a bind to a specific IPv6 address sets in the
- * TCP socket alone: IPV6_V6ONLY, and the device of a link-local address.
+ * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that
+ * takes the connections and has the same inode (mptcp_subflow_create_socket). One row remains; it
+ * keeps the cookie of the TCP socket, which is what a look-up answers with, and what a bind to a
+ * specific IPv6 address sets in the TCP socket alone: IPV6_V6ONLY, and the device of a link-local
+ * address.
  */
 static int fold_subflows(struct hark_snapshot *snapshot)
 {
@@ -345,36 +353,76 @@ out:
 }
 
 /*
- * One table, by sock_diag if `nl` is open and has a handler, else by /proc/net. What the kernel does not
- * have at all is no gap. *reterr_error keeps why sock_diag could not serve.
+ * Whether a table that could not be read may be taken for one that the kernel does not have. TCP
+ * and UDP are in every kernel; of the rest both ways in must say that there is none.
+ */
+static bool is_absent(struct hark_source *source, const struct nl *nl, const struct dump *dump,
+		      int diag_error, int text_error)
+{
+	bool is_certain = dump->protocol == HARK_PROTOCOL_TCP ||
+			  dump->protocol == HARK_PROTOCOL_UDP;
+
+	if (text_error != -ENOENT)
+		return false;
+	if (dump->family == HARK_FAMILY_INET6 &&
+	    dump->snapshot->namespaces.items[0].ipv6_disabled == HARK_YES)
+		return true;
+	if (is_certain)
+		return false;
+	if (nl->handle >= 0)
+		return diag_error == -ENOENT || diag_error == -EPROTONOSUPPORT ||
+		       diag_error == -EAFNOSUPPORT || diag_error == -EOPNOTSUPP;
+	return source->proc_fd >= 0 && faccessat(source->proc_fd, "net", F_OK, 0) == 0;
+}
+
+static int note_unread(struct hark_source *source, const struct nl *nl, struct dump *dump,
+		       int diag_error, int text_error)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	const char *detail = arena_printf(&snapshot->arena, "%s sockets of family %s",
+					  hark_protocol_name((enum hark_protocol)dump->protocol),
+					  hark_family_name((enum hark_family)dump->family));
+
+	if (!detail)
+		return -ENOMEM;
+	if (is_absent(source, nl, dump, diag_error, text_error))
+		return snapshot_note_debug(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_UNSUPPORTED,
+					   diag_error, detail);
+	dump->error = diag_error;
+	return snapshot_note(snapshot, HARK_NOTE_SOCKETS,
+			     diag_error == -EPERM || diag_error == -EACCES ? HARK_NOTE_PERMISSION :
+									     HARK_NOTE_FAILED,
+			     diag_error, detail);
+}
+
+/*
+ * One table, by sock_diag if it is open and has a handler, else by /proc/net. What the kernel does
+ * not have at all is no gap.
  */
 static int read_table(struct hark_source *source, struct nl *nl, struct dump *dump)
 {
 	struct hark_snapshot *snapshot = dump->snapshot;
 	uint8_t *origin = &snapshot->origin[dump->protocol][dump->family];
-	int r = -EPROTONOSUPPORT;
+	int diag_error = dump->open_error < 0 ? dump->open_error : -EPROTONOSUPPORT, r;
 
 	dump->first = snapshot->sockets.n;
 	if (nl->handle >= 0 && diag_protocols[dump->protocol].number)
-		r = dump_sockets(nl, dump);
-	if (r == 0) {
+		diag_error = dump_sockets(nl, dump);
+	if (diag_error == 0)
 		*origin = ROWS_BY_SOCK_DIAG;
-		return 0;
-	}
-	if (r == -ENOMEM)
-		return r;
+	if (diag_error == 0 || diag_error == -ENOMEM)
+		return diag_error;
 	snapshot->sockets.n = dump->first;
 	r = procnet_read(source, snapshot, (enum hark_protocol)dump->protocol,
 			 (enum hark_family)dump->family, dump->filter);
 	if (r == 0)
 		*origin = ROWS_BY_PROC_NET;
-	return r == -ENOMEM ? r : 0;
+	return r == 0 || r == -ENOMEM ? r : note_unread(source, nl, dump, diag_error, r);
 }
 
-static int tell_gaps(struct hark_snapshot *snapshot, int sock_diag_error, struct hark_error *reterr)
+static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
 {
-	const uint8_t *tcp = snapshot->origin[HARK_PROTOCOL_TCP],
-		      *udp = snapshot->origin[HARK_PROTOCOL_UDP];
+	struct hark_snapshot *snapshot = dump->snapshot;
 	bool by_text = false, by_any = false;
 
 	for (int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++) {
@@ -384,8 +432,8 @@ static int tell_gaps(struct hark_snapshot *snapshot, int sock_diag_error, struct
 				   (protocol == HARK_PROTOCOL_TCP || protocol == HARK_PROTOCOL_UDP);
 		}
 	}
-	if (!by_any) {
-		reterr->error = sock_diag_error < 0 ? sock_diag_error : -ENOENT;
+	if (!by_any && dump->error < 0) {
+		reterr->error = dump->error;
 		snprintf(
 			reterr->text, sizeof(reterr->text),
 			"no socket table can be read: sock_diag says \"%s\", and /proc/net is not there",
@@ -394,22 +442,9 @@ static int tell_gaps(struct hark_snapshot *snapshot, int sock_diag_error, struct
 	}
 	if (by_text)
 		return snapshot_note(
-			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, sock_diag_error,
+			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, dump->open_error,
 			"sock_diag cannot be used here: read from /proc/net, which does not tell "
 			"IPV6_V6ONLY, and the kernel could not be asked who answers");
-	if (tcp[HARK_FAMILY_INET] == ROWS_NOT_READ || udp[HARK_FAMILY_INET] == ROWS_NOT_READ)
-		return 0;
-	for (int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++) {
-		int r = 0;
-
-		if (snapshot->origin[protocol][0] == ROWS_NOT_READ &&
-		    snapshot->origin[protocol][1] == ROWS_NOT_READ)
-			r = snapshot_note_debug(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_UNSUPPORTED,
-						-ENOENT,
-						hark_protocol_name((enum hark_protocol)protocol));
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -418,10 +453,11 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 {
 	struct dump dump = { .snapshot = snapshot, .filter = filter };
 	struct nl nl;
-	int open_error = nl_open(&nl, source, NETLINK_SOCK_DIAG), r = 0;
+	int r = 0;
 
-	if (open_error == -ENOMEM)
-		return open_error;
+	dump.open_error = nl_open(&nl, source, NETLINK_SOCK_DIAG);
+	if (dump.open_error == -ENOMEM)
+		return dump.open_error;
 	for (dump.protocol = 0; dump.protocol < HARK_PROTOCOL_N_ && r == 0; dump.protocol++) {
 		if (!(filter->protocols & 1u << dump.protocol))
 			continue;
@@ -432,6 +468,6 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 	if (r == 0)
 		r = fold_subflows(snapshot);
 	if (r == 0)
-		r = tell_gaps(snapshot, open_error, reterr);
+		r = tell_gaps(&dump, reterr);
 	return r;
 }

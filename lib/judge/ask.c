@@ -17,12 +17,17 @@
 /* The look-up of these protocols answers as their receive path would; it needs sock_diag. */
 static bool can_ask(const struct judge *judge, const struct group *group, enum hark_family family)
 {
+	const uint8_t *origin;
+
 	switch ((enum hark_protocol)group->protocol) {
 	case HARK_PROTOCOL_TCP:
 	case HARK_PROTOCOL_UDP:
 	case HARK_PROTOCOL_UDPLITE:
 	case HARK_PROTOCOL_DCCP:
-		return judge->snapshot->origin[group->protocol][family] == ROWS_BY_SOCK_DIAG;
+		/* IPv4 may go to an AF_INET6 socket, whose cookie must be known as well. */
+		origin = judge->snapshot->origin[group->protocol];
+		return origin[family] == ROWS_BY_SOCK_DIAG &&
+		       origin[HARK_FAMILY_INET6] != ROWS_BY_PROC_NET;
 	case HARK_PROTOCOL_MPTCP: /* asked as TCP */
 	case HARK_PROTOCOL_RAW:   /* each that fits gets a copy */
 	case HARK_PROTOCOL_ICMP:

@@ -257,10 +257,12 @@ static void answer_dump(struct fake_kernel *kernel, const struct nlmsghdr *reque
 			       .request = request,
 			       .datagram = new_datagram(kernel) };
 	struct nlmsghdr *done;
-	int error = kernel->dump_error ? kernel->dump_error(kernel, request) : 0;
+	int error = kernel->refuse ? kernel->refuse(kernel, request) : 0;
 
 	kernel->n_dumps++;
-	switch (request->nlmsg_type) {
+	switch (error ? NLMSG_NOOP : request->nlmsg_type) {
+	case NLMSG_NOOP:
+		break;
 	case SOCK_DIAG_BY_FAMILY:
 		dump_sockets(&reply);
 		break;
@@ -324,9 +326,9 @@ static void answer_lookup(struct fake_kernel *kernel, const struct nlmsghdr *req
 	struct datagram datagram = new_datagram(kernel);
 	struct nlmsghdr *message = mnl_nlmsg_put_header(datagram.bytes);
 	const struct fake_socket *winner = NULL;
-	int best = -1;
+	int best = -1, refused = kernel->refuse ? kernel->refuse(kernel, request) : 0;
 
-	for (uint32_t i = 0; i < kernel->n_sockets && !kernel->lookup_error; i++) {
+	for (uint32_t i = 0; i < kernel->n_sockets && !refused; i++) {
 		const struct fake_socket *socket = &kernel->sockets[i];
 		int points = socket->protocol == protocol ? score(socket, diag->sdiag_family, addr,
 								  port, diag->id.idiag_if) :
@@ -346,7 +348,7 @@ static void answer_lookup(struct fake_kernel *kernel, const struct nlmsghdr *req
 		struct nlmsgerr *error = mnl_nlmsg_put_extra_header(message, sizeof(*error));
 
 		message->nlmsg_type = NLMSG_ERROR;
-		error->error = kernel->lookup_error ? kernel->lookup_error : -ENOENT;
+		error->error = refused ? refused : -ENOENT;
 		error->msg = *request;
 	}
 	datagram.length = message->nlmsg_len;

@@ -64,16 +64,13 @@ struct fake_kernel {
 	bool has_no_strict; /* sends all routes whatever table and type are asked for */
 	bool is_endless;    /* repeats the last datagram for ever */
 	int open_error[32]; /* by netlink protocol: 0, or -errno of socket() */
-	int lookup_error;   /* 0, or what every look-up is answered with */
 
-	/* The errno for the payload of NLMSG_DONE; NULL: 0. */
-	int (*dump_error)(const struct fake_kernel *kernel, const struct nlmsghdr *request);
-	/*
-	 * May change each datagram of a dump, NLMSG_DONE's included. NULL: they are sent as they
-	 * are.
-	 */
+	/* -errno for the payload of NLMSG_DONE (and no rows), or a look-up's NLMSG_ERROR; 0: go on. */
+	int (*refuse)(const struct fake_kernel *kernel, const struct nlmsghdr *request);
+	/* May change each datagram of a dump, that of NLMSG_DONE included. */
 	void (*mangle)(struct fake_kernel *kernel, const struct nlmsghdr *request,
 		       struct datagram *datagram);
+	int nonsense;                /* for mangle(): what to do */
 	uint32_t n_dumps, n_lookups; /* so far */
 
 	struct arena arena;

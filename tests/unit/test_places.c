@@ -249,7 +249,7 @@ static void test_table_that_is_not_there(void **state)
 {
 	struct world *world = *state;
 
-	world->kernel.dump_error = refuse_routes;
+	world->kernel.refuse = refuse_routes;
 	world->kernel.n_routes = 0;
 	world->kernel.n_addresses = 0;
 	assert_int_equal(collect_places(&world->kernel.source, world->snapshot), 0);
