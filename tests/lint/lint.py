@@ -24,8 +24,8 @@ BARRED = {
     "lib/judge": ("lib/collect", "render", "cli"),
     "lib/firewall": ("lib/collect", "render", "cli"),
     "include": ("lib", "render", "cli"),
-    "render": ("lib/collect", "lib/judge", "lib/firewall", "cli"),
-    "cli": ("lib/collect", "lib/judge", "lib/firewall"),
+    "render": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "cli"),
+    "cli": ("lib/model", "lib/collect", "lib/judge", "lib/firewall"),
 }
 KERNEL = re.compile(r"<(linux|asm|libmnl)/")
 MAY_SEE_KERNEL = ("lib/collect",)
