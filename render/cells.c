@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* So many commands, or units, of one row are told; who wants all asks for -o pid,command or JSON. */
+/* So many commands, or units, of a row are told; who wants all asks for -o pid,command. */
 #define MAX_NAMES        8u
 #define CONTAINER_DIGITS 12u
 #define SERVICE          ".service"
@@ -309,7 +309,7 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 		return write_no_holder(view, row, out);
 	n = view->n_processes;
 	is_init_first = view_process(view, 0)->pid == 1;
-	/* The service manager, which comes first by its pid, only keeps the socket for who is next. */
+	/* The service manager, first by its pid, only keeps the socket for who comes next. */
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hark_process *process = view_process(view, (i + is_init_first) % n);
 
@@ -375,7 +375,7 @@ enum style cell_write_unit(struct view *view, const struct row *row, struct out 
 	for (uint32_t i = 0; i < view->n_processes; i++) {
 		const struct hark_process *process = view_process(view, i);
 
-		/* The service manager keeps sockets for its services: it is no news that it does. */
+		/* It keeps the sockets of its services: no news that it does. */
 		if (is_of_init(process))
 			init = process;
 		else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the cells of the tables say. Each writer appends escaped text and tells how it is to be seen. */
+/* What cells of the tables say. A writer appends escaped text, and tells how it is to be seen. */
 #ifndef CELLS_H
 #define CELLS_H
 
@@ -22,7 +22,7 @@ enum style cell_write_transport(struct view *view, const struct row *row, struct
 void cell_write_port(struct view *view, struct out *out, const struct hark_socket *socket,
 		     uint16_t port);
 
-/* An address with the interface that it means nothing without, and that it is bound to ("::%eth0"). */
+/* An address, with the interface that it is bound to or that belongs to it ("::%eth0"). */
 void cell_write_addr(struct view *view, struct out *out, const struct hark_socket *socket,
 		     const struct hark_addr *addr, uint32_t device);
 /* "ADDRESS:PORT", "[ADDRESS]:PORT". */

@@ -33,8 +33,8 @@ struct columns {
 const struct column *column_at(size_t i);
 
 /*
- * Reads "NAME,NAME" or, to add to what is shown without it, "+NAME,NAME". -EINVAL: *reterr says which
- * name is wrong, and what may have been meant.
+ * Reads "NAME,NAME" or, to add to what is shown without it, "+NAME,NAME". -EINVAL: *reterr says
+ * which name is wrong, and what may have been meant.
  */
 int columns_parse(const char *list, bool all_states, struct columns *ret,
 		  struct hark_error *reterr);

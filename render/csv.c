@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CSV as RFC 4180 has it, but for the ends of lines, which are those of this system: a header, and one line
- * a socket. Hidden characters are escaped, and backslashes doubled (escape.h), so that a field never
- * holds a line of its own and the bytes can be had back.
+ * CSV as RFC 4180 has it, but for the ends of lines, which are those of this system: a header, and
+ * one line a socket. Hidden characters are escaped, and backslashes doubled (escape.h), so that a
+ * field never holds a line of its own and the bytes can be had back.
  */
 #include "render.h"
 

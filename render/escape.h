@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one way of names, paths and all else that a program or user chose to a terminal, a file or JSON.
+ * The one way of names, paths and all else that a program or user chose to a terminal, a file or
+ * JSON.
  *
  * Hidden characters (utf8_is_hidden()) and bytes that are no UTF-8 never pass as they are:
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two passes over the cells, one to measure and one to write: no row is kept, be there a million. */
+/* Cells are asked for twice, to measure and to write: no row is kept, be there a million. */
 #include "grid.h"
 
 #include <assert.h>

@@ -23,8 +23,8 @@ enum style {
 /* What a column does where the screen is too narrow. */
 enum give_way {
 	GIVE_WAY_NOT,
-	GIVE_WAY_SPILL, /* gets narrower; cells that are wider push what follows, in their row alone */
-	GIVE_WAY_CUT, /* cells are cut, and at last the column is left out */
+	GIVE_WAY_SPILL, /* gets narrower; wider cells push what follows in their row */
+	GIVE_WAY_CUT,   /* cells are cut, and at last the column is left out */
 };
 
 struct grid_column {
@@ -41,7 +41,9 @@ struct grid {
 	const struct grid_column *columns;
 	uint32_t n_columns; /* at most GRID_MAX_COLUMNS */
 	uint32_t n_rows;
-	/* Appends the cell's escaped text to `out`, a buffer in memory. Asked twice for each cell. */
+	/*
+	 * Appends the cell's escaped text to `out`, a buffer in memory. Asked twice for each cell.
+	 */
 	enum style (*write_cell)(void *context, uint32_t row, uint32_t column, struct out *out);
 	/* Called where the screen is too narrow: cells say less from then on. May be NULL. */
 	void (*shorten)(void *context);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON, schema 1: the keys and their order are a contract with scripts. Written by hand and straight away, so
- * that a million sockets need no tree in memory.
+ * JSON, schema 1: the keys and their order are a contract with scripts. Written by hand and
+ * straight away, so that a million sockets need no tree in memory.
  */
 #include "render.h"
 

@@ -2,10 +2,10 @@
 /*
  * Which sockets a reader wants to see as one row.
  *
- * First the members of a SO_REUSEPORT group, or of any other set of listeners that have the address in
- * common and fare alike. Then the halves of a split pair: a listener for IPv4 and one for IPv6, of the same
- * port and the same holders, which is how most programs that are not dual-stack serve both. Addresses
- * make a pair when both are wildcards, or both reach equally far.
+ * First the members of a SO_REUSEPORT group, or of any other set of listeners that have the
+ * address in common and fare alike. Then the halves of a split pair: a listener for IPv4 and one
+ * for IPv6, of the same port and the same holders, which is how most programs that are not
+ * dual-stack serve both. Addresses make a pair when both are wildcards, or both reach equally far.
  */
 #include "view.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Only so many of one port's rows may find a partner: a host can have an address for each customer. */
+/* Only so many rows of a port may find a partner: a host can have an address a customer. */
 #define MAX_TRIES 1024u
 
 static bool is_same_port(const struct hark_socket *a, const struct hark_socket *b)
@@ -54,7 +54,7 @@ static void group_port(struct view *view, uint32_t begin, uint32_t end, uint32_t
 		uint32_t r = view->n_rows;
 
 		view->next[i] = HARK_NONE;
-		/* Rows are in the order of addresses, so that those of this address are the last. */
+		/* Rows come in the order of addresses: those of this address are the last. */
 		while (r > first_row) {
 			const struct hark_socket *other = view_first(view, &view->rows[r - 1]);
 

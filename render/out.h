@@ -8,9 +8,9 @@
 #include <string.h>
 
 /*
- * Writing goes on quietly after an error, which stays in `error`: look at it once, after out_flush().
- * A reader that went away is -EPIPE (the program has to ignore or take SIGPIPE), a full disk -ENOSPC,
- * memory that ran out -ENOMEM.
+ * Writing goes on quietly after an error, which stays in `error`: look at it once, after
+ * out_flush(). A reader that went away is -EPIPE (the program has to ignore or take SIGPIPE), a
+ * full disk -ENOSPC, memory that ran out -ENOMEM.
  */
 struct out {
 	char *bytes;

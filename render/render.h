@@ -23,8 +23,8 @@ struct render_options {
 };
 
 /*
- * Each writes everything and flushes. 0, or the negative errno that stays in out->error; -ENOMEM also
- * where the rows could not be put together.
+ * Each writes everything and flushes. 0, or the negative errno that stays in out->error; -ENOMEM
+ * also where the rows could not be put together.
  */
 int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options);

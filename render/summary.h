@@ -6,7 +6,7 @@
 #include "render.h"
 #include "view.h"
 
-/* How many there are, and the one fact that a reader should not miss, with the command that explains it. */
+/* How many there are, and the fact that one should not miss, with the command to explain it. */
 void summary_write(struct view *view, struct out *out, const struct render_options *options);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of users. Looking one up reads files, or asks a server: each is asked for once, when needed. */
+/* Names of users. To look one up reads files or asks a server: done once, when needed. */
 #ifndef USERS_H
 #define USERS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The locale's functions (mbrtowc, wcwidth) need a locale that may not be there, cost a start-up time
- * that is longer than all else that we do, and are as old as the C library: so this is our own.
+ * The locale's functions (mbrtowc, wcwidth) need a locale that may not be there, take their time to
+ * load it, and know what their C library knows: tables would line up on one machine and not on the
+ * next.
  */
 #include "utf8.h"
 
@@ -9,7 +10,7 @@
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Default_Ignorable_Code_Point of Unicode 14, and controls, separators, and what is no character. */
+/* Default_Ignorable_Code_Point of Unicode 14; controls, separators, what is no character. */
 static const struct range hidden[] = {
 	{ 0x00, 0x1f },       { 0x7f, 0x9f },     { 0xad, 0xad },       { 0x34f, 0x34f },
 	{ 0x61c, 0x61c },     { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 },   { 0x180b, 0x180f },

@@ -14,8 +14,8 @@
 unsigned int utf8_decode(const char *bytes, size_t n, uint32_t *ret_code);
 
 /*
- * A character that can change what a reader sees of others: controls, those that set the direction of
- * text, blanks without width, line separators, and all else that shows nothing.
+ * A character that can change what a reader sees of others: controls, those that set the direction
+ * of text, blanks without width, line separators, and all else that shows nothing.
  */
 bool utf8_is_hidden(uint32_t code);
 

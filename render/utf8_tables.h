@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Characters of no and of double width, by the general categories Mn and Me and by East Asian Width W and
- * F of Unicode 14, the medial and final Hangul letters too. Code points that are not assigned count as
- * their neighbours.
+ * Characters of no and of double width, by the general categories Mn and Me and by East Asian
+ * Width W and F of Unicode 14, the medial and final Hangul letters too. Code points that are not
+ * assigned count as their neighbours.
  */
 #ifndef UTF8_TABLES_H
 #define UTF8_TABLES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all views of a snapshot share: rows that stand for one socket or for several, and their holders. */
+/* What all views of a snapshot share: rows, for one socket or for several, and their holders. */
 #ifndef VIEW_H
 #define VIEW_H
 
@@ -9,8 +9,8 @@
 #include "users.h"
 
 /*
- * One socket; or several that are told together: the members of a SO_REUSEPORT group, and the halves of
- * a split pair (0.0.0.0:22 and [::]:22).
+ * One socket; or several that are told together: the members of a SO_REUSEPORT group, and the
+ * halves of a split pair (0.0.0.0:22 and [::]:22).
  */
 struct row {
 	uint32_t first;                     /* index of its first socket */
@@ -24,8 +24,8 @@ struct view {
 	int64_t boot_time; /* seconds since 1970 when the clock ticks began; 0: not known */
 	bool is_short;     /* cells are to say less */
 	struct users users;
-	uint32_t *next; /* by socket: the next one of its row, or HARK_NONE; NULL: every row is one socket */
-	struct row *rows; /* merged; NULL: every row is one socket */
+	uint32_t *next;   /* by socket: the next of its row, or HARK_NONE; NULL: rows are sockets */
+	struct row *rows; /* merged; NULL: rows are sockets */
 	uint32_t n_rows;
 	/* The processes of a row, each once, by pid: (pid << 32 | index of the process). */
 	uint64_t *processes;
@@ -63,7 +63,10 @@ static inline uint32_t view_next(const struct view *view, uint32_t socket)
 	return view->next ? view->next[socket] : HARK_NONE;
 }
 
-/* Whether the socket's own family of addresses is this one: a socket bound to ::ffff:10.0.0.7 is IPv4's. */
+/*
+ * Whether the socket's own family of addresses is this one: a socket bound to ::ffff:10.0.0.7 is
+ * IPv4's.
+ */
 bool socket_is_bound_in(const struct hark_socket *socket, enum hark_family family);
 
 /* Seconds since 1970 of clock ticks since boot, or 0 where that is not known. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The founding case (an Apache that is dual-stack, an sshd that is not), and one of each thing that is
- * hard to show. What answers what is written down here as the judge would conclude it.
+ * The founding case (an Apache that is dual-stack, an sshd that is not), and one of each thing
+ * that is hard to show. What answers what is written down here as the judge would conclude it.
  */
 #include "snapshots.h"
 

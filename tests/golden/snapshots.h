@@ -5,7 +5,10 @@
 
 #include <hark/snapshot.h>
 
-/* The snapshot of that name ("founding", "rich", "connections", "hidden", "empty", "many"), or NULL. */
+/*
+ * The snapshot of that name ("founding", "rich", "connections", "hidden", "empty", "many"), or
+ * NULL.
+ */
 struct hark_snapshot *snapshot_by_name(const char *name);
 
 #endif

@@ -89,7 +89,10 @@ static void test_nul(void **state)
 	out_fini(&out);
 }
 
-/* Every character but the hidden ones is had back from its own UTF-8, and no other length is right. */
+/*
+ * Every character but the hidden ones is had back from its own UTF-8, and no other length is
+ * right.
+ */
 static void test_decode_all(void **state)
 {
 	(void)state;
