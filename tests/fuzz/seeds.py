@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Writes seeds for the fuzzers from the recordings and from what people type.
+
+    tests/fuzz/seeds.py
+
+Seeds of the netlink target: the datagrams of each recording of tests/replay, as the target reads
+them (fuzz_netlink.c). Of the others: each file and selector.
+"""
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+RECORDINGS = HERE.parent / "replay"
+MAGIC = b"hark-netlink-1\n\0"
+FRAME = struct.Struct("=IIiI")
+RECEIVE = 2
+ALL_STATES = 4
+# The first byte of an input of the proc target is the place of its file in this list.
+PROC_FILES = ["net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/raw", "net/raw6", "net/icmp",
+              "net/sctp/eps", "net/fib_trie", "net/if_inet6", "sys/net/ipv6/bindv6only",
+              "sys/kernel/hostname"]
+SCTP = b""" ENDPT     SOCK   STY SST HBKT LPORT   UID INODE LADDRS
+0000000012345678 00000000abcdef01 2   10  9    9899    33 2001 192.0.2.7 10.0.0.7
+(____ptrval____) (____ptrval____) 2   10  9    9900    33 2002 0000:0000:0000:0000:0000:0000:0000:0001
+"""
+SELECTORS = ["80", ":80", "8000-8999", "80/tcp,53/udp", "http", "tcp", "tcp46,udp6", "10.0.0.7",
+             "10.0.0.0/8", "::1", "fe80::1%eth0", "10.0.0.7:80", "[::1]:80", "[::]:8000-8999",
+             "localhost:80", "listen\nestablished", "pid=1,42", "user=root", "unit=ssh*",
+             "netns=blue", "container=0123456789ab", "dev=eth0", "inode=11657",
+             "cookie=000000000000000f", "port=80\nproto=tcp", "state=listen", "address=::",
+             "command='python3*'", "[a-z]*,!x", "=,,=", "10.0.0.0/33", "65536", "90-80", "[::1", "%"]
+
+
+def datagrams(recording):
+    """Yields the datagrams of a recording, in order."""
+    data = recording.read_bytes()
+    if not data.startswith(MAGIC):
+        raise ValueError(f"{recording}: no recording")
+    at = len(MAGIC)
+    while at < len(data):
+        kind, _, result, length = FRAME.unpack_from(data, at)
+        at += FRAME.size
+        if kind == RECEIVE and result == 0:
+            yield data[at:at + length]
+        at += length
+
+
+def seed(target, name, content):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+def main():
+    for recording in sorted(RECORDINGS.glob("*/netlink")):
+        flags = ALL_STATES if recording.parent.name == "states" else 0
+        content = b"".join(struct.pack("<BH", flags, len(datagram)) + datagram
+                           for datagram in datagrams(recording))
+        seed("netlink", recording.parent.name, content)
+        for number, path in enumerate(PROC_FILES):
+            file = recording.parent / "proc" / path
+            if file.exists():
+                name = f"{recording.parent.name}-{file.name}"
+                seed("proc", name, bytes([number]) + file.read_bytes())
+    seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
+    for number, selector in enumerate(SELECTORS):
+        seed("select", f"{number:02}", selector.encode())
+
+
+if __name__ == "__main__":
+    main()
