@@ -79,8 +79,9 @@ int status_of_writing(int error)
 }
 
 /*
- * A file that we open must never become standard output: with it closed, that would be a netlink socket.
- * Reading alone is allowed on what takes its place, so that writing to it fails as it should.
+ * A file that we open must never become standard output: with it closed, that would be a netlink
+ * socket. Reading alone is allowed on what takes its place, so that writing to it fails as it
+ * should.
  */
 static void open_standard_files(void)
 {

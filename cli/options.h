@@ -77,8 +77,9 @@ struct option_row {
 const struct option_row *option_at(size_t i);
 
 /*
- * Reads the command line; the first word is the command, if it is the name of one and no "--" came before
- * it. Moves words within argv. 0, or -EINVAL: *reterr says what is wrong and what may have been meant.
+ * Reads the command line; the first word is the command, if it is the name of one and no "--" came
+ * before it. Moves words within argv. 0, or -EINVAL: *reterr says what is wrong and what may have
+ * been meant.
  */
 int options_parse(int argc, char **argv, struct options *ret, struct hark_error *reterr);
 

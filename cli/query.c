@@ -45,7 +45,7 @@ void query_tell_notes(const struct hark_snapshot *snapshot, const struct options
 	out_fini(&out);
 }
 
-/* A word that is a command's name but for a slip, or that of a state or protocol, was hardly a process's. */
+/* A word that is almost the name of a command, state or protocol hardly means a process. */
 static void tell_slip(const char *word, bool is_first)
 {
 	struct suggestion suggestion = { .word = word };

@@ -8,8 +8,8 @@
 #include "options.h"
 
 /*
- * The selection that the options and selectors ask for; options->all_states is set where a selector means
- * it. 0, or a status, the user having been told.
+ * The selection that the options and selectors ask for; options->all_states is set where a selector
+ * means it. 0, or a status, the user having been told.
  */
 int query_select(struct options *options, struct hark_selection **ret);
 

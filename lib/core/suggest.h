@@ -11,8 +11,9 @@ struct suggestion {
 };
 
 /*
- * Offers a name that may have been meant. It comes close when few letters were left out, added, changed
- * or swapped, the more of them the longer the word is; the first of the closest wins. Case is ignored.
+ * Offers a name that may have been meant. It comes close when few letters were left out, added,
+ * changed or swapped, the more of them the longer the word is; the first of the closest wins. Case
+ * is ignored.
  */
 void suggest_offer(struct suggestion *suggestion, const char *name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Selections inside of the library: what they are made of, and what can be told of them before everything
- * is known about a socket.
+ * Selections inside of the library: what they are made of, and what can be told of them before
+ * everything is known about a socket.
  */
 #ifndef SELECT_H
 #define SELECT_H
@@ -53,15 +53,15 @@ struct hark_selection {
 uint32_t selection_details(const struct hark_selection *selection);
 
 /*
- * False where the socket will not match, whatever is found out of answers, holders and cgroups. Needs the
- * socket's own row alone, and its namespace's and interface's if there are.
+ * False where the socket will not match, whatever is found out of answers, holders and cgroups.
+ * Needs the socket's own row alone, and its namespace's and interface's if there are.
  */
 bool selection_matches_early(const struct hark_selection *selection,
 			     const struct hark_snapshot *snapshot, uint32_t socket);
 
 /*
- * Ranges of which one holds the local or the remote port of all that match, at most `max`: how many, 0: no
- * restriction.
+ * Ranges of which one holds the local or the remote port of all that match, at most `max`: how
+ * many, 0: no restriction.
  */
 uint32_t selection_ports(const struct hark_selection *selection, struct port_range *ret,
 			 uint32_t max);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matching sockets against a selection, twice: early, when no more than the sockets' own rows are known, so
- * that nobody looks for the holders of what nobody asked for; and whole. The early match may only err on
- * the side of keeping.
+ * Matching sockets against a selection, twice: early, when no more than the sockets' own rows are
+ * known, so that nobody looks for the holders of what nobody asked for; and whole. The early match
+ * may only err on the side of keeping.
  */
 #include "select.h"
 

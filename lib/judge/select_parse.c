@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading selectors. A selector is a list of items between commas, any of which may match; each item
- * becomes one term, or a few. An item without "KEY=" is what it looks like, the first of: a protocol or
- * label, a state, a port, an address, a word. A word is a command's name, and if there is a service of
- * that name, its port as well: "ssh" finds who listens on port 22, and ssh's own forwardings.
+ * Reading selectors. A selector is a list of items between commas, any of which may match; each
+ * item becomes one term, or a few. An item without "KEY=" is what it looks like, the first of: a
+ * protocol or label, a state, a port, an address, a word. A word is a command's name, and if there
+ * is a service of that name, its port as well: "ssh" finds who listens on port 22, and ssh's own
+ * forwardings.
  */
 #include "select_parse.h"
 
@@ -404,7 +405,7 @@ static int read_device(struct reader *reader, const char *text)
 	return read_numbered(reader, TERM_DEVICE, text);
 }
 
-/* The first of those that read alike is the one to list; of those as close, the first is suggested. */
+/* The first of those that read alike is listed; the first of those equally close is suggested. */
 static const struct key {
 	const char *name;
 	int (*read)(struct reader *reader, const char *text);

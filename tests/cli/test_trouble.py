@@ -70,7 +70,8 @@ def closed_files():
         for closed, status in (((1,), 3), ((0,), 0), ((0, 2), 0), ((0, 1, 2), 3)):
             command = "exec " + " ".join(f"{fd}>&-" for fd in closed) + '; exec "$@"'
             done = subprocess.run(["sh", "-c", command, "sh", harness.HARK, "-o", "port"],
-                                  capture_output=True, env=clean_environment(), text=True, check=False)
+                                  capture_output=True, env=clean_environment(), text=True,
+                                  check=False)
             expect_equal(done.returncode, status, closed)
             expect_equal(done.stdout, "" if 1 in closed else "PORT\n4001\n", closed)
             if closed == (1,):
