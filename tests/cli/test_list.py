@@ -203,8 +203,8 @@ def columns():
         expect(len(described) > 20 and len(set(described)) == len(described), described)
         for name in described:
             answer = hark("-o", name, "4001")
-            expect_equal(answer.status, 0, answer)
-            expect_equal(answer.out.split()[0], name.upper())
+            expect_equal((answer.status, answer.err), (0, ""), answer)
+            expect_equal(hark("--csv", "-o", name, "4001").out.splitlines()[0], name)
         headers = hark("4001").out.splitlines()[0].split()
         extended = hark("-e", "4001").out.splitlines()[0].split()
         expect_equal(extended[-3:], ["USER", "INODE", "COOKIE"])
