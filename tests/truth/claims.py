@@ -56,6 +56,7 @@ class Claims:
         self.made = {m["made"]: m for m in made}
         self.rows = {number: [] for number in self.made}
         self.strangers = []
+        self._learnt = {}
         by_inode = {m["inode"]: m["made"] for m in made}
         for row in document["sockets"]:
             if row["netns"] != netns:
@@ -70,14 +71,27 @@ class Claims:
                        for m in made if m["state"] in LISTENING}
 
     def group(self, number):
-        """Those that share what one of them gets: its SO_REUSEPORT group, or it alone."""
+        """Those that share what one of them gets: its SO_REUSEPORT group, or it alone.
+
+        They are alike, but not all that are alike are one group. A UDP socket that joins looks for
+        any socket of its address, and where that is a wildcard one which connect() has given the
+        address, and taken out of its own group, the two found a new group, and those that were
+        there before get nothing more. So what the calls showed comes first: see learn_group().
+        """
         def key(m):
             return [m[k] for k in ("port", "state", "family", "interface", "uid", "address")] + [
                 space(m["protocol"]), m["family"] == "inet6" and takes_v4(m)]
+        if number in self._learnt:
+            return self._learnt[number]
         one = self.made[number]
         if not one["reuseport"] or one["state"] not in LISTENING:
             return {number}
         return {n for n, m in self.made.items() if m["reuseport"] and key(m) == key(one)}
+
+    def learn_group(self, alike, seen):
+        """Of sockets that are alike only these got anything, however often they were called."""
+        for number in alike:
+            self._learnt[number] = seen if number in seen else {number}
 
     def spaces(self):
         return sorted({(space(m["protocol"]), m["port"]) for m in self.made.values()})
@@ -92,9 +106,9 @@ class Claims:
         # "for a socket bound to an interface, for that interface's addresses alone"
         if m["interface"] not in (None, target.interface):
             return False
-        return rows(self._row_claims(row, m, target) for row in self.rows[number])
+        return rows(self.row_claims(row, m, target) for row in self.rows[number])
 
-    def _row_claims(self, row, m, target):
+    def row_claims(self, row, m, target):
         if not row["answers"]:
             return False
         answer = row["answers"][f"ipv{target.ip.version}"]
@@ -132,8 +146,9 @@ def judge_call(claims, protocol, port, target, winner):
     others = claimants - claims.group(winner)
     if others:
         return f"[{winner}] got it, also claimed by {sorted(others)}, not of its group"
-    silent = [n for n in claims.group(winner) if not claims.claims(n, target, rows=all)]
-    return f"[{winner}] got it, not claimed in each row of {silent}" if silent else None
+    if not claims.claims(winner, target, rows=all):
+        return f"[{winner}] got it, not claimed in each of its rows"
+    return None
 
 
 def judge_verdicts(claims, targets, results):
@@ -161,6 +176,9 @@ def _judge_row(claims, m, row, targets, results):
         if answer["verdict"] != expected:
             yield f"{who}: verdict {answer['verdict']}, but it is {expected}"
             continue
+        for t in mine:
+            if claims.row_claims(row, m, t) != (t in won):
+                yield f"{who}: {t.name} is {'not ' if t in won else ''}claimed, wrongly"
         if row["protocol"] in ("tcp", "udp") and mine and can_take(m, version):
             if answer.get("decided_by") != "kernel":
                 yield f"{who}: decided by {answer.get('decided_by')}"

@@ -11,6 +11,7 @@
 #   with SO_REUSEADDR it prefers the device, in either order.
 # * 0.0.0.0 takes all of IPv4 from [::] when both are there, however they were ordered.
 # * Of two UDP sockets with SO_REUSEADDR the one that was bound last gets everything.
+# * A UDP socket that is connected between two others may part their group: see Claims.group().
 # * A program of a SO_REUSEPORT group chooses the member; the group as a whole answers.
 #
 # A title is the name of a situation, and what is special about the namespace after "with".
@@ -93,6 +94,10 @@ EXPECTED = {
     "udp-connected": """
     udp4 0.0.0.0:53: ipv4 all native; ipv6 none
     udp 10.9.0.1:53 established
+    """,
+    "udp-split-group": """
+    udp4 10.9.0.1:53: ipv4 none; ipv6 none
+    udp4 10.9.0.1:53: ipv4 some native 10.9.0.1; ipv6 none
     """,
     "reuseport-group": """
     tcp46 [::]:80: ipv4 all mapped; ipv6 all native

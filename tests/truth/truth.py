@@ -94,6 +94,8 @@ def call_groups(claims, caller, results, rng):
             while not group <= seen and seen <= group and calls < MAX_GROUP_CALLS:
                 seen.update(caller.call([(protocol, target, port)] * GROUP_BATCH))
                 calls += GROUP_BATCH
+            if seen < group:
+                claims.learn_group(group, seen)
             claimants = claims.claimants(protocol, port, target)
             if seen != claimants:
                 yield (f"{protocol} port {port}, {target}: the group claims it as"
