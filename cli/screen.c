@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "screen.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,14 +24,18 @@ static bool wants_color(const struct options *options, bool is_terminal)
 	return is_terminal && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
+/* By the name: a locale that a terminal far away uses need not exist here, nor be loaded. */
 static bool is_utf8(void)
 {
-	locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
-	bool is_it = locale && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+	static const char *const variables[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 
-	if (locale)
-		freelocale(locale);
-	return is_it;
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		const char *name = getenv(variables[i]);
+
+		if (name && *name)
+			return strcasestr(name, "utf-8") || strcasestr(name, "utf8");
+	}
+	return false;
 }
 
 /* To the nearest second, so that it is the same each time but for a step of the clock. */
