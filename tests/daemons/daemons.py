@@ -68,6 +68,7 @@ class Tap:
         child = subprocess.Popen([*command, sys.executable, __file__, "--round", name, hark()],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         too_long = threading.Timer(SECONDS_A_ROUND, child.kill)
+        too_long.daemon = True
         too_long.start()
         for line in child.stdout:
             self.line(line.rstrip("\n"))
