@@ -17,6 +17,21 @@ static enum escape escape_for(const struct render_options *options)
 	return options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
 }
 
+/* What a note counts. */
+static void write_count(struct out *out, const struct hark_note *note)
+{
+	bool is_of_processes = note->what == HARK_NOTE_HOLDERS && note->why == HARK_NOTE_PERMISSION;
+
+	if (!is_of_processes && note->count < 2)
+		return;
+	out_text(out, " (");
+	out_u64(out, note->count);
+	if (is_of_processes)
+		out_text(out, note->count == 1 ? " process)" : " processes)");
+	else
+		out_text(out, " times)");
+}
+
 int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options)
 {
@@ -27,14 +42,11 @@ int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 			continue;
 		out_text(out, "hark: ");
 		escape_text(out, escape_for(options), note->detail);
-		if (note->error) {
+		write_count(out, note);
+		/* Of the rest the sentence itself tells why. */
+		if (note->why == HARK_NOTE_FAILED && note->error) {
 			out_text(out, ": ");
 			out_text(out, strerror(-note->error));
-		}
-		if (note->count > 1) {
-			out_text(out, " (");
-			out_u64(out, note->count);
-			out_text(out, " times)");
 		}
 		out_char(out, '\n');
 	}
