@@ -41,6 +41,7 @@ bless: build-asan/build.ninja
 	@HARK_BLESS=1 tests/run.py build-asan:golden
 
 bench: all
+	@scripts/deps test
 	@HARK=build/hark tests/bench/bench.py
 
 fuzz: build-fuzz/build.ninja
