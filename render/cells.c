@@ -196,6 +196,8 @@ enum style cell_write_reach(struct view *view, const struct row *row, struct out
 	const struct hark_socket *first = view_first(view, row);
 	const struct hark_answer *answers[HARK_FAMILY_N_];
 	const char *names[HARK_FAMILY_N_];
+	int own = socket_is_bound_in(first, HARK_FAMILY_INET) ? HARK_FAMILY_INET :
+								HARK_FAMILY_INET6;
 	const char *why;
 
 	if (!first->is_listener)
@@ -212,7 +214,7 @@ enum style cell_write_reach(struct view *view, const struct row *row, struct out
 		out_text(out, names[1]);
 	if (!names[0] && !names[1]) {
 		/* It answers nobody: the reason is worth more than a dash. */
-		why = hark_why_name((enum hark_why)answers[first->family]->why);
+		why = hark_why_name((enum hark_why)answers[own]->why);
 		out_text(out, why ? why : "-");
 	}
 	return style_of_reach(answers[0], answers[1]);

@@ -390,6 +390,9 @@ static void add_shadowed(struct hark_snapshot *s)
 	hold(s, new, 6);
 	refuse(tcp(s, V4, "203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
 	hold(s, new, 7);
+	refuse(tcp(s, V6, "::ffff:203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
+	refuse(&s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_BOUND);
+	hold(s, old, 7);
 	dual_stack(tcp(s, V6, "::", 8092));
 	refuse(&s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_NO_ADDRESS);
 	hold(s, new, 8);
