@@ -133,21 +133,22 @@ static void fill_fixed(struct hark_socket *socket, const struct inet_diag_msg *m
 /* An SCTP endpoint that is bound to several addresses is a row for each (INET_DIAG_LOCALS). */
 static int take_locals(struct dump *dump, const struct nlattr *locals)
 {
-	const struct sockaddr_storage *addr = mnl_attr_get_payload(locals);
-	size_t n = mnl_attr_get_payload_len(locals) / sizeof(*addr);
+	const uint8_t *payload = mnl_attr_get_payload(locals);
+	struct sockaddr_storage addr;
+	size_t n = mnl_attr_get_payload_len(locals) / sizeof(addr);
 	struct hark_socket row = dump->snapshot->sockets.items[dump->snapshot->sockets.n - 1];
 
 	for (size_t i = 0; i < n; i++) {
 		struct hark_socket *socket;
 
-		if (addr[i].ss_family == AF_INET)
-			row.local = hark_addr_from_ipv4(
-				&((const struct sockaddr_in *)&addr[i])->sin_addr);
-		else if (addr[i].ss_family == AF_INET6)
-			row.local = addr_of(
-				HARK_FAMILY_INET6,
-				((const struct sockaddr_in6 *)&addr[i])->sin6_addr.s6_addr32,
-				row.device);
+		/* An attribute is aligned to four bytes, which is less than a sockaddr_storage wants. */
+		memcpy(&addr, payload + i * sizeof(addr), sizeof(addr));
+		if (addr.ss_family == AF_INET)
+			row.local = hark_addr_from_ipv4(&((struct sockaddr_in *)&addr)->sin_addr);
+		else if (addr.ss_family == AF_INET6)
+			row.local = addr_of(HARK_FAMILY_INET6,
+					    ((struct sockaddr_in6 *)&addr)->sin6_addr.s6_addr32,
+					    row.device);
 		else
 			continue;
 		if (i == 0) {
