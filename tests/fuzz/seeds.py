@@ -45,6 +45,42 @@ def datagrams(recording):
         at += length
 
 
+def attribute(kind, value):
+    return struct.pack("=HH", len(value) + 4, kind) + value + bytes(-len(value) % 4)
+
+
+def message(kind, body, *attributes):
+    content = body + b"".join(attributes)
+    return struct.pack("=IHHII", len(content) + 16, kind, 2, 0, 0) + content
+
+
+def made_up():
+    """Yields the datagrams of a host with what the recordings lack: SCTP that is bound to several
+    addresses (INET_DIAG_LOCALS), and a VRF."""
+    done = message(3, bytes(4))
+    socket = struct.pack("=BBBBHH32xIIIIIIII", 10, 10, 0, 0, 0x8022, 0, 0, 7, 0, 0, 0, 5, 0, 99)
+    addresses = [struct.pack("=H2x4s120x", 2, bytes((10, 0, 0, 7))),
+                 struct.pack("=H6x16s104x", 10, bytes((0xfe, 0x80)) + bytes(13) + b"\x01")]
+    vrf = attribute(18, attribute(1, b"vrf\0") + attribute(2, attribute(1, struct.pack("=I", 4000))))
+    link = message(16, struct.pack("=BxHiII", 0, 1, 5, 1, 0), attribute(3, b"blue\0"), vrf)
+    address = message(20, struct.pack("=BBBBI", 2, 32, 0, 0, 6), attribute(2, bytes((10, 0, 0, 7))),
+                      attribute(8, struct.pack("=I", 0x80)))
+    route = message(24, struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 252, 0, 0, 2, 0),
+                    attribute(1, bytes((10, 0, 0, 7))), attribute(4, struct.pack("=I", 6)),
+                    attribute(15, struct.pack("=I", 4000)))
+    yield from [done] * 11
+    yield message(20, socket, attribute(11, b"\0"), attribute(12, b"".join(addresses))) + done
+    yield from [done] * 2
+    yield link + done
+    yield address + done
+    yield from [done, route + done] + [done] * 3
+
+
+def netlink_seed(name, flags, content):
+    seed("netlink", name, b"".join(struct.pack("<BH", flags, len(datagram)) + datagram
+                                   for datagram in content))
+
+
 def seed(target, name, content):
     folder = HERE / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,14 +90,13 @@ def seed(target, name, content):
 def main():
     for recording in sorted(RECORDINGS.glob("*/netlink")):
         flags = ALL_STATES if recording.parent.name == "states" else 0
-        content = b"".join(struct.pack("<BH", flags, len(datagram)) + datagram
-                           for datagram in datagrams(recording))
-        seed("netlink", recording.parent.name, content)
+        netlink_seed(recording.parent.name, flags, datagrams(recording))
         for number, path in enumerate(PROC_FILES):
             file = recording.parent / "proc" / path
             if file.exists():
                 name = f"{recording.parent.name}-{file.name}"
                 seed("proc", name, bytes([number]) + file.read_bytes())
+    netlink_seed("made-up", 0, made_up())
     seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
     for number, selector in enumerate(SELECTORS):
         seed("select", f"{number:02}", selector.encode())
