@@ -32,7 +32,7 @@ run:
 		printf '\nNot much listens here. To see what hark is for: build/hark demo\n'
 
 test: build-asan/build.ninja build-clang/build.ninja
-	@tests/run.py build-asan build-clang:unit,replay,fuzz,examples
+	@tests/run.py build-asan build-clang:unit,replay,golden,cli,fuzz,examples
 
 lint: build-asan/build.ninja
 	@tests/run.py build-asan:lint

@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 STYLED = ("cli", "lib", "render", "include", "docs/examples", "tests")
 OTHER = ("man", "completions", "docs", "packaging", "scripts", ".ci")
 TEXTS = (".c", ".h", ".py", ".build", ".md")
+SPACED = (".py", ".build")
 LINES_A_FILE = 600
 LINES_A_FUNCTION = 80
 
@@ -113,7 +114,7 @@ def no_promises():
 
 
 def clean_text():
-    """text is UTF-8, without stray blanks, and ends with a newline"""
+    """text is as .editorconfig has it: UTF-8, its indentation, no stray blanks, a last newline"""
     for path, text in texts():
         if text is None:
             yield at(path, 1, "is not UTF-8")
@@ -123,6 +124,8 @@ def clean_text():
         for n, line in enumerate(text.split("\n"), 1):
             if line != line.rstrip():
                 yield at(path, n, "blanks at the end")
+            if line.startswith("\t") and path.suffix in SPACED:
+                yield at(path, n, "indented by a tab")
 
 
 def sizes():
