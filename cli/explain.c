@@ -7,6 +7,7 @@
 
 #include <hark/explain.h>
 
+#include "escape.h"
 #include "options.h"
 #include "query.h"
 #include "render.h"
@@ -22,31 +23,78 @@ static uint32_t count_matches(const struct hark_selection *selection,
 	return n;
 }
 
+/* Sockets that match and do not listen: connections, and those that are bound and idle. */
+static uint32_t count_others(const struct options *options, const struct hark_selection *selection)
+{
+	struct hark_query query = { .all_states = true, .selection = selection };
+	struct hark_snapshot *snapshot;
+	struct hark_error error;
+	uint32_t n;
+
+	if (options->all_states || hark_snapshot_take(&query, &snapshot, &error) < 0)
+		return 0;
+	n = hark_snapshot_n_sockets(snapshot);
+	hark_snapshot_free(snapshot);
+	return n;
+}
+
+static void write_words(struct out *out, const struct options *options)
+{
+	for (uint32_t i = 0; i < options->n_words; i++) {
+		out_char(out, ' ');
+		escape_text(out, ESCAPE_UTF8, options->words[i]);
+	}
+}
+
+static int explain_nothing(struct out *out, const struct options *options,
+			   const struct hark_selection *selection)
+{
+	uint32_t n = count_others(options, selection);
+
+	out_text(out, options->all_states ? "No socket matches" :
+					    "Nothing listens there: no listener matches");
+	write_words(out, options);
+	out_text(out, ".\n");
+	if (n > 0) {
+		out_u64(out, n);
+		out_text(out, n == 1 ? " socket matches but does not listen" :
+				       " sockets match but do not listen");
+		out_text(out, " (connected, or bound and idle): hark -a");
+		write_words(out, options);
+		out_char(out, '\n');
+	}
+	return out_flush(out);
+}
+
 static int explain(const struct options *options, const struct hark_selection *selection)
 {
 	/* The other sockets of a port belong to its story: nothing is left out here. */
-	struct hark_query query = { .details = HARK_DETAIL_ALL, .all_states = options->all_states };
+	struct hark_query query = { .details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS,
+				    .all_states = options->all_states };
 	struct render_options render = screen_options(STDOUT_FILENO, options);
 	struct hark_explanation *explanation = NULL;
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
 	struct out out;
+	uint32_t n;
 	int r;
 
 	if (hark_snapshot_take(&query, &snapshot, &error) < 0) {
 		complain("%s", error.text);
 		return STATUS_FAILED;
 	}
+	n = count_matches(selection, snapshot);
 	out_init(&out, STDOUT_FILENO);
 	r = hark_explain(snapshot, selection, &explanation);
 	if (r == 0)
-		r = render_explanation(&out, explanation, &render);
+		r = n ? render_explanation(&out, explanation, &render) :
+			explain_nothing(&out, options, selection);
 	hark_explanation_free(explanation);
 	out_fini(&out);
 	r = status_of_writing(r);
 	query_tell_notes(snapshot, options);
 	if (r == STATUS_MATCHED)
-		r = query_status(snapshot, options, count_matches(selection, snapshot));
+		r = query_status(snapshot, options, n);
 	hark_snapshot_free(snapshot);
 	return r;
 }

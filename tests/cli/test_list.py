@@ -241,6 +241,27 @@ def prefork_pools():
 
 
 @case
+def explaining():
+    """explain tells of what listens, and says so where nothing does"""
+    with sockets():
+        answer = hark("explain", "4001")
+        expect_equal((answer.status, answer.err), (0, ""), answer)
+        expect(answer.out.startswith("TCP port 4001 answers IPv4 and IPv6"), answer)
+        expect("4002" not in answer.out, answer)
+        expect_equal(hark("explain", "-t", "tcp46", "4001").out, answer.out)
+        nothing = hark("explain", "5999")
+        expect_equal((nothing.status, nothing.out),
+                     (1, "Nothing listens there: no listener matches 5999.\n"), nothing)
+        idle = socket.socket()
+        idle.bind(("127.0.0.1", 5999))
+        nothing = hark("explain", "5999")
+        expect_equal(nothing.status, 1, nothing)
+        expect(nothing.out.endswith("1 socket matches but does not listen (connected, or bound and "
+                                    "idle): hark -a 5999\n"), nothing)
+        idle.close()
+
+
+@case
 def colors():
     """colours are for terminals, unless NO_COLOR or --color says otherwise"""
     with sockets():
