@@ -2,10 +2,11 @@
 /*
  * The rounds of questions.
  *
- * A look-up names one member of a SO_REUSEPORT group, picked by a hash of the packet's ends. Listening TCP
- * sockets that agree in address, port, interface, V6ONLY and owner can only be such a group. UDP sockets may
- * also share an address by SO_REUSEADDR, where one of them gets everything; which of the two it is, nothing
- * tells but the look-up itself, asked from many ports: a group shows its members, a single winner itself.
+ * A look-up names one member of a SO_REUSEPORT group, picked by a hash of the packet's ends.
+ * Listening TCP sockets that agree in address, port, interface, V6ONLY and owner can only be such a
+ * group. UDP sockets may also share an address by SO_REUSEADDR, where one of them gets everything;
+ * which of the two it is, nothing tells but the look-up itself, asked from many ports: a group
+ * shows its members, a single winner itself.
  */
 #include <errno.h>
 
@@ -106,9 +107,9 @@ static void take_draws(struct judge *judge)
 }
 
 /*
- * Draws again for each set of look-alikes of which one has won: 32 times at first, which a group of two
- * survives unseen once in 2^31; then until all have shown themselves or 24 draws a member were made, which
- * hides a member of a group once in e^24.
+ * Draws again for each set of look-alikes of which one has won: 32 times at first, which a group of
+ * two survives unseen once in 2^31; then until all have shown themselves or 24 draws a member were
+ * made, which hides a member of a group once in e^24.
  */
 static int plan_draws(struct judge *judge)
 {
@@ -136,7 +137,10 @@ static int plan_draws(struct judge *judge)
 	return 0;
 }
 
-/* Those of a UDP run that showed themselves are one group, whose tally is that of the first of them. */
+/*
+ * Those of a UDP run that showed themselves are one group, whose tally is that of the first of
+ * them.
+ */
 static void settle_runs(struct judge *judge)
 {
 	for (uint32_t i = 0; i < judge->order.n; i += judge->runs[i].n) {

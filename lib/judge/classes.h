@@ -18,14 +18,18 @@ struct group {
 		n_devices; /* in judge->devices, sorted: that some listener is bound to */
 };
 
-/* Addresses that must fare alike: one that somebody is bound to, or the rest of an interface, or of all. */
+/*
+ * Addresses that must fare alike: one that somebody is bound to, or the rest of an interface, or of
+ * all.
+ */
 struct class
 {
 	struct hark_addr addr; /* asked for all of them */
 	uint32_t ifindex;      /* asked: where the packet arrives */
 	uint32_t group;
 	uint32_t place; /* of an address of its own; HARK_NONE: this class is a rest */
-	uint32_t device; /* rest: of this interface; 0: of all that no listener of the group is bound to */
+	/* rest: of this interface; 0: of all that no listener of the group is bound to */
+	uint32_t device;
 	uint32_t n_places; /* how many addresses and prefixes it stands for */
 	uint32_t winner;   /* position, or HARK_NONE */
 	int32_t error; /* 0, -ENOENT (nobody, or nobody that we know), else it was not answered */
@@ -100,16 +104,17 @@ bool group_has_name(const struct judge *judge, const struct group *group, enum h
 bool group_has_device(const struct judge *judge, const struct group *group, uint32_t ifindex);
 
 /*
- * An address of the prefix that no listener of the group is bound to; false when there is none left among
- * the first of them.
+ * An address of the prefix that no listener of the group is bound to; false when there is none left
+ * among the first of them.
  */
 bool group_sample_prefix(const struct judge *judge, const struct group *group,
 			 enum hark_family family, const struct hark_prefix *prefix,
 			 struct hark_addr *ret);
 
 /*
- * Whether packets of the family ever come to sockets of this kind: an AF_INET6 one takes IPv4 as mapped, but
- * raw and ping sockets of the two families hang in tables of their own (net/ipv4/raw.c, ping.c).
+ * Whether packets of the family ever come to sockets of this kind: an AF_INET6 one takes IPv4 as
+ * mapped, but raw and ping sockets of the two families hang in tables of their own (net/ipv4/raw.c,
+ * ping.c).
  */
 bool socket_can_take(const struct hark_socket *socket, enum hark_family family);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who answers what: plans the questions, takes the replies, concludes verdicts. Pure; the caller carries
- * the questions to the kernel.
+ * Who answers what: plans the questions, takes the replies, concludes verdicts. Pure; the caller
+ * carries the questions to the kernel.
  *
  *	judge_begin(&judge, snapshot, netns);
  *	while (judge_ask(judge, &questions, &n) == 0 && n > 0)
@@ -25,8 +25,8 @@ void judge_free(struct judge *judge);
 int judge_ask(struct judge *judge, struct question **ret, uint32_t *ret_n);
 
 /*
- * Fills in the answers of all listeners of the namespace, and where `keep_lookups` the snapshot's lookups.
- * 0 or -ENOMEM.
+ * Fills in the answers of all listeners of the namespace, and where `keep_lookups` the snapshot's
+ * lookups. 0 or -ENOMEM.
  */
 int judge_conclude(struct judge *judge, bool keep_lookups);
 

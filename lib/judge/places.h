@@ -31,7 +31,9 @@ int place_index_init(struct place_index *index, struct hark_snapshot *snapshot, 
 		     enum hark_family family);
 void place_index_fini(struct place_index *index);
 
-/* The run of `by_addr` whose bytes are this address: returns how many, *ret_first where it begins. */
+/*
+ * The run of `by_addr` whose bytes are this address: returns how many, *ret_first where it begins.
+ */
 uint32_t place_index_find(const struct place_index *index, const struct hark_addr *addr,
 			  uint32_t *ret_first);
 

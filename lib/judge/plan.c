@@ -2,17 +2,17 @@
 /*
  * Planning the questions.
  *
- * A host may have 1,000 listeners and 10,000 addresses, so not every pair is asked. What the kernel's
- * look-up can tell apart is little: for one protocol and port, a packet's address matters only where some
- * listener is bound to that very address, and its interface only where some listener is bound to that
- * interface. Local addresses thus fall into classes: each address that somebody is bound to by name; for
- * each interface that somebody is bound to, the rest of its addresses; and the rest of all others. One
- * question settles a class.
+ * A host may have 1,000 listeners and 10,000 addresses, so not every pair is asked. What the
+ * kernel's look-up can tell apart is little: for one protocol and port, a packet's address matters
+ * only where some listener is bound to that very address, and its interface only where some
+ * listener is bound to that interface. Local addresses thus fall into classes: each address that
+ * somebody is bound to by name; for each interface that somebody is bound to, the rest of its
+ * addresses; and the rest of all others. One question settles a class.
  *
  * A BPF sk_lookup program may tell every address apart: where one is attached, each is a class.
  *
- * The stranger who asks is 0.0.0.0 or ::, because a connected socket has a peer that is neither, and so can
- * never be the answer.
+ * The stranger who asks is 0.0.0.0 or ::, because a connected socket has a peer that is neither,
+ * and so can never be the answer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -144,8 +144,8 @@ static int add_all_names(struct judge *judge, enum hark_family family)
 }
 
 /*
- * The distinct addresses, of one family, that listeners of the group are bound to, or that have to be asked
- * for by name for another reason.
+ * The distinct addresses, of one family, that listeners of the group are bound to, or that have to
+ * be asked for by name for another reason.
  */
 static int collect_names(struct judge *judge, struct group *group, enum hark_family family)
 {
@@ -225,7 +225,9 @@ static int add_named(struct judge *judge, struct group *group, enum hark_family 
 	return 0;
 }
 
-/* One name is a class for each interface that has it, or one within a prefix; else it is not local. */
+/*
+ * One name is a class for each interface that has it, or one within a prefix; else it is not local.
+ */
 static int add_name_classes(struct judge *judge, struct group *group, enum hark_family family,
 			    const struct hark_addr *name)
 {
@@ -301,7 +303,10 @@ static void sample_addresses(const struct judge *judge, const struct group *grou
 	}
 }
 
-/* The rest of one interface's addresses (0: of all interfaces that nobody is bound to), and of prefixes. */
+/*
+ * The rest of one interface's addresses (0: of all interfaces that nobody is bound to), and of
+ * prefixes.
+ */
 static int add_rest(struct judge *judge, struct group *group, enum hark_family family,
 		    uint32_t ifindex)
 {

@@ -40,7 +40,10 @@ enum hark_tristate socket_fits(const struct hark_socket *socket, enum hark_famil
 	return HARK_UNKNOWN;
 }
 
-/* How well a socket that fits does: the kernel prefers an exact address, an interface, then AF_INET. */
+/*
+ * How well a socket that fits does: the kernel prefers an exact address, an interface, then
+ * AF_INET.
+ */
 static int score(const struct hark_socket *socket)
 {
 	return (hark_addr_is_any(&socket->local) ? 0 : 4) + (socket->device ? 2 : 0) +
@@ -94,8 +97,8 @@ static int conclude_copies(struct judge *judge, uint32_t i)
 }
 
 /*
- * The best fit by flags. Where IPV6_V6ONLY is untold, a socket that certainly fits at least as well settles
- * it: it gets the packet whichever way the flag stands.
+ * The best fit by flags. Where IPV6_V6ONLY is untold, a socket that certainly fits at least as well
+ * settles it: it gets the packet whichever way the flag stands.
  */
 static int conclude_by_flags(struct judge *judge, uint32_t i)
 {
@@ -278,7 +281,9 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 			answer->shadowed_by = judge->order.items[class->winner].socket;
 			return;
 		}
-		/* A winner that is no row of ours: it came after the dump, or sits on another port. */
+		/*
+		 * A winner that is no row of ours: it came after the dump, or sits on another port.
+		 */
 		if (class->winner == HARK_NONE && class->error == 0)
 			answer->why = HARK_WHY_SHADOWED;
 		else if (class->winner == HARK_NONE && class->error == -ENOENT)
@@ -294,7 +299,9 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 		answer->why = HARK_WHY_V6ONLY;
 }
 
-/* What needs no question: the socket's family and address leave nothing of this family. True if so. */
+/*
+ * What needs no question: the socket's family and address leave nothing of this family. True if so.
+ */
 static bool tell_plain_none(const struct hark_socket *socket, enum hark_family family,
 			    struct hark_answer *answer)
 {
