@@ -108,7 +108,10 @@ static unsigned int call_all(struct out *out, const struct hark_snapshot *snapsh
 			char seen[64], target[64];
 			int r;
 
-			/* Two addresses a server tell enough: its loopback ones where it has no others. */
+			/*
+			 * Two addresses a server tell enough: its loopback ones where it has no
+			 * others.
+			 */
 			if ((a >= 2) != (demo_servers[i].sockets[0].address[0] == '1'))
 				continue;
 			r = demo_call(addresses[a], socket->port, socket->is_udp, seen,

@@ -68,7 +68,10 @@ static int write_file(const char *path, const char *text)
 	return r;
 }
 
-/* Root of a user namespace of our own is what it takes to make a network namespace without being root. */
+/*
+ * Root of a user namespace of our own is what it takes to make a network namespace without being
+ * root.
+ */
 static int become_root_inside(void)
 {
 	char map[64];

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* IPv4 address of the founding story, given to the namespace's loopback interface; and an IPv6 one. */
+/*
+ * IPv4 address of the founding story, given to the namespace's loopback interface; and an IPv6 one.
+ */
 #define DEMO_IPV4 "192.168.1.241"
 #define DEMO_IPV6 "fd00:241::1"
 
@@ -29,8 +31,8 @@ extern const struct demo_server demo_servers[];
 extern const size_t demo_n_servers;
 
 /*
- * Moves this process into a network namespace of its own (inside a user namespace where it is not root),
- * with addresses on its loopback interface. 0, or -errno (-EPERM: the system forbids it).
+ * Moves this process into a network namespace of its own (inside a user namespace where it is not
+ * root), with addresses on its loopback interface. 0, or -errno (-EPERM: the system forbids it).
  */
 int demo_enter(void);
 
@@ -41,8 +43,8 @@ int demo_start(void);
 void demo_stop(void);
 
 /*
- * Connects, or sends a datagram, to the address and port, and reads what the server says: the address
- * by which it sees us. 0; -ECONNREFUSED and the like.
+ * Connects, or sends a datagram, to the address and port, and reads what the server says: the
+ * address by which it sees us. 0; -ECONNREFUSED and the like.
  */
 int demo_call(const char *address, uint16_t port, bool is_udp, char *ret_seen, size_t size);
 

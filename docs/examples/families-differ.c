@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A check for monitoring: finds listeners that reach further over one family than over the other, which
- * is what a firewall written for one family overlooks. Exits with 1 when there are any, 3 when it cannot
- * tell.
+ * A check for monitoring: finds listeners that reach further over one family than over the other,
+ * which is what a firewall written for one family overlooks. Exits with 1 when there are any, 3
+ * when it cannot tell.
  */
 #include <hark/hark.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells which processes would get a connection to an address and port of this host: a dual-stack socket
- * counts for IPv4 too. Takes any selectors of hark(1).
+ * Tells which processes would get a connection to an address and port of this host: a dual-stack
+ * socket counts for IPv4 too. Takes any selectors of hark(1).
  *
  *	who-answers 192.168.1.241:80
  *	who-answers tcp '[::1]:22'

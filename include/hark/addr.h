@@ -16,9 +16,9 @@ extern "C" {
 #define HARK_ADDR_TEXT_SIZE 64
 
 /*
- * One type for both families: IPv4 is kept as its IPv4-mapped IPv6 address (::ffff:a.b.c.d), in network
- * byte order. The family that the kernel gave for a socket is kept beside it (struct hark_socket), so
- * that "::" (AF_INET6) and "0.0.0.0" (AF_INET, here ::ffff:0.0.0.0) stay apart.
+ * One type for both families: IPv4 is kept as its IPv4-mapped IPv6 address (::ffff:a.b.c.d), in
+ * network byte order. The family that the kernel gave for a socket is kept beside it (struct
+ * hark_socket), so that "::" (AF_INET6) and "0.0.0.0" (AF_INET, here ::ffff:0.0.0.0) stay apart.
  */
 struct hark_addr {
 	uint8_t bytes[16];
@@ -65,8 +65,8 @@ const char *hark_reach_name(enum hark_reach reach);
 int hark_addr_parse(const char *text, struct hark_addr *ret);
 
 /*
- * Writes the address as people write it: dotted for IPv4, RFC 5952 for IPv6, no scope. `text` is the
- * caller's, of HARK_ADDR_TEXT_SIZE bytes; returned for convenience.
+ * Writes the address as people write it: dotted for IPv4, RFC 5952 for IPv6, no scope. `text` is
+ * the caller's, of HARK_ADDR_TEXT_SIZE bytes; returned for convenience.
  */
 char *hark_addr_format(const struct hark_addr *addr, char *text);
 

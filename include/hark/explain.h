@@ -13,17 +13,18 @@ extern "C" {
 struct hark_finding {
 	const char *code; /* stable, for scripts: "dual-stack", "v6only", "shadowed" ... */
 	const char *text; /* one or two sentences */
-	const char *
-		evidence; /* what it rests on: the attribute, file or answer; NULL: follows from others */
+	/* what it rests on: the attribute, file or answer; NULL: follows from others */
+	const char *evidence;
 	uint32_t socket; /* the hark_socket that it is about, or HARK_NONE */
 };
 
 struct hark_explanation;
 
 /*
- * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order that a
- * person asks. The snapshot should have been taken with HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS, and with
- * a query that did not leave out other sockets of the same ports. 0 or -ENOMEM; freed by hark_explanation_free().
+ * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order
+ * that a person asks. The snapshot should have been taken with HARK_DETAIL_ALL |
+ * HARK_DETAIL_LOOKUPS, and with a query that did not leave out other sockets of the same ports. 0
+ * or -ENOMEM; freed by hark_explanation_free().
  */
 int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
 		 struct hark_explanation **ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rows: what a snapshot holds. Plain structs that refer to one another by index (HARK_NONE: no
- * such row). Strings belong to the snapshot and are the kernel's or a user's bytes: hostile text, to be
- * escaped on its way to a terminal. New members are added at the end of a struct.
+ * such row). Strings belong to the snapshot and are the kernel's or a user's bytes: hostile text,
+ * to be escaped on its way to a terminal. New members are added at the end of a struct.
  *
  * Beside each member stands where its value comes from: an attribute of a sock_diag reply
  * (<linux/inet_diag.h>), of an rtnetlink one, or a file below /proc.
@@ -19,7 +19,10 @@ extern "C" {
 
 #define HARK_NONE UINT32_MAX
 
-/* The names that scripts see are those of hark_protocol_name() and its like: lower case, CONTRACT's. */
+/*
+ * The names that scripts see are those of hark_protocol_name() and its like: lower case,
+ * CONTRACT's.
+ */
 enum hark_protocol {
 	HARK_PROTOCOL_TCP,
 	HARK_PROTOCOL_MPTCP,
@@ -93,17 +96,19 @@ enum hark_decided_by {
 
 /* Why a verdict is not `all`, or how it was inferred. */
 enum hark_why {
-	HARK_WHY_NOTHING,    /* nothing to say */
-	HARK_WHY_FAMILY,     /* sockets of its family and protocol cannot take it */
-	HARK_WHY_V6ONLY,     /* IPV6_V6ONLY is set */
-	HARK_WHY_BOUND,      /* bound to an address of the other family, or to some of this one */
-	HARK_WHY_NO_ADDRESS, /* the namespace (or the bound interface) has no address of this family */
+	HARK_WHY_NOTHING, /* nothing to say */
+	HARK_WHY_FAMILY,  /* sockets of its family and protocol cannot take it */
+	HARK_WHY_V6ONLY,  /* IPV6_V6ONLY is set */
+	HARK_WHY_BOUND,   /* bound to an address of the other family, or to some of this one */
+	/* the namespace (or the bound interface) has no address of this family */
+	HARK_WHY_NO_ADDRESS,
 	HARK_WHY_NOT_LOCAL,     /* bound to an address that is not local */
 	HARK_WHY_MULTICAST,     /* bound to a group: gets multicast, no unicast */
 	HARK_WHY_BROADCAST,     /* bound to a broadcast address */
 	HARK_WHY_SHADOWED,      /* another socket gets it: see shadowed_by */
 	HARK_WHY_V6ONLY_UNTOLD, /* unknown: IPV6_V6ONLY is not told here */
-	HARK_WHY_RIVALS, /* unknown: several sockets fit equally well and the kernel cannot be asked */
+	/* unknown: several sockets fit equally well and the kernel cannot be asked */
+	HARK_WHY_RIVALS,
 	HARK_WHY_ADDRESSES_UNTOLD, /* unknown: the addresses of the namespace could not be read */
 	HARK_WHY_INET_LISTENER, /* inferred: an AF_INET wildcard listener on this port takes IPv4 */
 	HARK_WHY_CHANGED,       /* unknown: sockets came or went while the kernel was asked */
@@ -154,7 +159,8 @@ struct hark_socket {
 	bool is_mapped;      /* a connection over IPv4 through an AF_INET6 socket */
 	bool is_listener;    /* takes what it did not ask for; only then `answers` means anything */
 	bool holders_complete; /* no process was hidden from the search for its holders */
-	uint64_t subflow_cookie; /* MPTCP listener: cookie of the TCP socket beneath it, which answers */
+	/* MPTCP listener: cookie of the TCP socket beneath it, which answers */
+	uint64_t subflow_cookie;
 	struct hark_answer answers[HARK_FAMILY_N_];
 };
 
@@ -201,13 +207,14 @@ struct hark_namespace {
 	uint32_t n_places;
 	uint8_t bindv6only;    /* enum hark_tristate: /proc/sys/net/ipv6/bindv6only */
 	uint8_t ipv6_disabled; /* enum hark_tristate: /proc/sys/net/ipv6/conf/all/disable_ipv6 */
-	uint8_t sk_lookup; /* enum hark_tristate: BPF sk_lookup programs attached (BPF_PROG_QUERY) */
+	/* enum hark_tristate: BPF sk_lookup programs attached (BPF_PROG_QUERY) */
+	uint8_t sk_lookup;
 	uint8_t places_presence; /* enum hark_presence: of the addresses */
 };
 
 /*
- * A question that was put to the kernel's socket look-up (SOCK_DIAG_BY_FAMILY without NLM_F_DUMP), for a
- * stranger's packet, and what it said. One address stands for all that must fare alike.
+ * A question that was put to the kernel's socket look-up (SOCK_DIAG_BY_FAMILY without NLM_F_DUMP),
+ * for a stranger's packet, and what it said. One address stands for all that must fare alike.
  */
 struct hark_lookup {
 	struct hark_addr addr; /* where the packet goes */

@@ -41,16 +41,16 @@ struct hark_snapshot;
  * Reads the current network namespace. The snapshot is the caller's, to be freed by
  * hark_snapshot_free(); it does not change after that and may be read by several threads.
  *
- * 0 also when some of it could not be had: hark_snapshot_note() tells. -ENOMEM; or the errno of the last
- * way tried when no socket table could be read at all (*reterr says which).
+ * 0 also when some of it could not be had: hark_snapshot_note() tells. -ENOMEM; or the errno of the
+ * last way tried when no socket table could be read at all (*reterr says which).
  */
 int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **ret,
 		       struct hark_error *reterr);
 void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
 
 /*
- * Rows by index, in this order: sockets by protocol, port, address; NULL past the last. They live as long
- * as the snapshot.
+ * Rows by index, in this order: sockets by protocol, port, address; NULL past the last. They live
+ * as long as the snapshot.
  */
 uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);
 const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i);
@@ -74,9 +74,9 @@ const char *hark_snapshot_interface_name(const struct hark_snapshot *snapshot, u
 					 uint32_t ifindex);
 
 /*
- * The unit and container that a socket belongs to by its own cgroup (INET_DIAG_CGROUP_ID), which needs no
- * privilege: a process row of which only cgroup, unit, container, runtime and pod mean anything. NULL where
- * that is not known.
+ * The unit and container that a socket belongs to by its own cgroup (INET_DIAG_CGROUP_ID), which
+ * needs no privilege: a process row of which only cgroup, unit, container, runtime and pod mean
+ * anything. NULL where that is not known.
  */
 const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapshot *snapshot,
 						       uint32_t socket);
@@ -90,9 +90,10 @@ int64_t hark_snapshot_time(const struct hark_snapshot *snapshot);
 #define HARK_LABEL_SIZE 16
 
 /*
- * The protocol with the families that the socket answers (or that a connection uses): "tcp4", "tcp6",
- * "tcp46". A family that could not be determined is a '?': "tcp?6". A listener that answers nothing now is
- * labelled by its family and IPV6_V6ONLY. `text` is the caller's; returned for convenience.
+ * The protocol with the families that the socket answers (or that a connection uses): "tcp4",
+ * "tcp6", "tcp46". A family that could not be determined is a '?': "tcp?6". A listener that answers
+ * nothing now is labelled by its family and IPV6_V6ONLY. `text` is the caller's; returned for
+ * convenience.
  */
 char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_SIZE]);
 

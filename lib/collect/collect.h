@@ -23,8 +23,8 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr);
 
 /*
- * Sockets of one protocol and family from the text of /proc/net/{tcp,udp,...}[6]; -ENOENT without the
- * file. Listeners alone unless filter->all_states.
+ * Sockets of one protocol and family from the text of /proc/net/{tcp,udp,...}[6]; -ENOENT without
+ * the file. Listeners alone unless filter->all_states.
  */
 int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
 		 enum hark_protocol protocol, enum hark_family family,
@@ -37,9 +37,9 @@ int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
 int collect_replies(struct hark_source *source, struct question *questions, uint32_t n);
 
 /*
- * The holders of all sockets of the snapshot that have an inode, by /proc/PID/fd, and of their processes
- * what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's first_holder,
- * n_holders, holders and holders_complete.
+ * The holders of all sockets of the snapshot that have an inode, by /proc/PID/fd, and of their
+ * processes what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's
+ * first_holder, n_holders, holders and holders_complete.
  */
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
 

@@ -186,7 +186,9 @@ static const struct source_ops recorder_ops = {
 void recorder_init(struct recorder *recorder, struct hark_source *live, struct recording *recording)
 {
 	*recorder = (struct recorder){
-		.source = { .ops = &recorder_ops, .proc_fd = live->proc_fd, .sys_fd = live->sys_fd },
+		.source.ops = &recorder_ops,
+		.source.proc_fd = live->proc_fd,
+		.source.sys_fd = live->sys_fd,
 		.live = live,
 		.recording = recording,
 	};

@@ -3,9 +3,9 @@
  * Asking the kernel's socket look-up: SOCK_DIAG_BY_FAMILY without NLM_F_DUMP.
  *
  * Many requests go in one send. Each is answered at once by a datagram of its own that waits in our
- * socket's receive buffer; at the default size of that, 166 fit and the rest would be lost (ENOBUFS), so a
- * batch is 128. TCP takes the local end as source (inet_diag_find_one_icsk), UDP as destination
- * (udp_dump_one): each as its receive path would call the look-up.
+ * socket's receive buffer; at the default size of that, 166 fit and the rest would be lost
+ * (ENOBUFS), so a batch is 128. TCP takes the local end as source (inet_diag_find_one_icsk), UDP as
+ * destination (udp_dump_one): each as its receive path would call the look-up.
  */
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -126,7 +126,10 @@ static int ask_batch(struct nl *nl, struct question *questions, uint32_t n)
 				any = true;
 			}
 		}
-		/* One datagram a request: a stray one would be from an earlier batch, which was read whole. */
+		/*
+		 * One datagram a request: a stray one would be from an earlier batch, which was
+		 * read whole.
+		 */
 		if (!any)
 			return -EBADMSG;
 	}

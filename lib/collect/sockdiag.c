@@ -141,7 +141,10 @@ static int take_locals(struct dump *dump, const struct nlattr *locals)
 	for (size_t i = 0; i < n; i++) {
 		struct hark_socket *socket;
 
-		/* An attribute is aligned to four bytes, which is less than a sockaddr_storage wants. */
+		/*
+		 * An attribute is aligned to four bytes, which is less than a sockaddr_storage
+		 * wants.
+		 */
 		memcpy(&addr, payload + i * sizeof(addr), sizeof(addr));
 		if (addr.ss_family == AF_INET)
 			row.local = hark_addr_from_ipv4(&((struct sockaddr_in *)&addr)->sin_addr);

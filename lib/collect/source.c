@@ -22,7 +22,9 @@ static int live_nl_open(struct hark_source *source, int protocol)
 	(void)source;
 	if (fd < 0)
 		return -errno;
-	/* Since Linux 4.20: dumps of routes are filtered by the kernel; before, by places.c alone. */
+	/*
+	 * Since Linux 4.20: dumps of routes are filtered by the kernel; before, by places.c alone.
+	 */
 	if (protocol == NETLINK_ROUTE)
 		(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
@@ -58,7 +60,9 @@ static ssize_t live_nl_receive(struct hark_source *source, int handle, void *buf
 	ssize_t length;
 
 	(void)source;
-	/* Any process may send to our socket: what is not from the kernel (port 0) is none of ours. */
+	/*
+	 * Any process may send to our socket: what is not from the kernel (port 0) is none of ours.
+	 */
 	do {
 		length = recvmsg(handle, &message, 0);
 	} while ((length < 0 && errno == EINTR) || (length >= 0 && from.nl_pid != 0));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one seam between hark and the kernel: a netlink transport, /proc and /sys as descriptors, a clock.
- * The live source talks to this machine; a recording or a fixture tree stands in for it in tests.
+ * The one seam between hark and the kernel: a netlink transport, /proc and /sys as descriptors, a
+ * clock. The live source talks to this machine; a recording or a fixture tree stands in for it in
+ * tests.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -14,19 +15,24 @@
 struct hark_source;
 
 struct source_ops {
-	/* Opens a netlink socket of `protocol` (NETLINK_SOCK_DIAG, NETLINK_ROUTE): a handle or -errno. */
+	/*
+	 * Opens a netlink socket of `protocol` (NETLINK_SOCK_DIAG, NETLINK_ROUTE): a handle or
+	 * -errno.
+	 */
 	int (*nl_open)(struct hark_source *source, int protocol);
 	/* Sends one buffer of whole requests: 0 or -errno. */
 	int (*nl_send)(struct hark_source *source, int handle, const void *bytes, size_t length);
 	/*
-	 * Receives one datagram into `buffer`; waits for it, at most two seconds: its length, or -errno
-	 * (-EMSGSIZE: it was longer than the buffer; -ETIMEDOUT; -ENOBUFS: replies were lost).
+	 * Receives one datagram into `buffer`; waits for it, at most two seconds: its length, or
+	 * -errno (-EMSGSIZE: it was longer than the buffer; -ETIMEDOUT; -ENOBUFS: replies were
+	 * lost).
 	 */
 	ssize_t (*nl_receive)(struct hark_source *source, int handle, void *buffer, size_t size);
 	void (*nl_close)(struct hark_source *source, int handle);
 	/*
-	 * How many BPF sk_lookup programs are attached to the current network namespace (BPF_PROG_QUERY), or
-	 * -errno: -EPERM without CAP_NET_ADMIN, -EINVAL before Linux 5.9. NULL: nobody can tell.
+	 * How many BPF sk_lookup programs are attached to the current network namespace
+	 * (BPF_PROG_QUERY), or -errno: -EPERM without CAP_NET_ADMIN, -EINVAL before Linux 5.9.
+	 * NULL: nobody can tell.
 	 */
 	int (*count_sk_lookups)(struct hark_source *source);
 	/* Seconds since 1970. */
@@ -44,8 +50,8 @@ void source_open_live(struct hark_source *ret);
 void source_close_live(struct hark_source *source);
 
 /*
- * Reads a whole small file below a directory descriptor (-1: ENOENT) into `buffer`, NUL-terminated; what
- * is longer is cut. The length, or -errno.
+ * Reads a whole small file below a directory descriptor (-1: ENOENT) into `buffer`, NUL-terminated;
+ * what is longer is cut. The length, or -errno.
  */
 ssize_t source_read_file(int dir_fd, const char *path, char *buffer, size_t size);
 

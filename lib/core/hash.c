@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Open addressing, linear probing, at most half full. Keys from the kernel (inodes, cookies) are mixed. */
+/*
+ * Open addressing, linear probing, at most half full. Keys from the kernel (inodes, cookies) are
+ * mixed.
+ */
 #include "hash.h"
 
 #include <errno.h>

@@ -332,7 +332,10 @@ bool hark_socket_serves(const struct hark_socket *socket, enum hark_family famil
 			       socket->family == HARK_FAMILY_INET6 && !socket->is_mapped;
 	if (socket->answers[family].verdict != HARK_VERDICT_NONE)
 		return true;
-	/* It answers nothing now, shadowed or without an address: what it was made for still counts. */
+	/*
+	 * It answers nothing now, shadowed or without an address: what it was made for still
+	 * counts.
+	 */
 	if (socket->answers[!family].verdict == HARK_VERDICT_NONE)
 		return listener_digit(socket, family, true) != 0;
 	return (enum hark_family)socket->family == family && family == HARK_FAMILY_INET;

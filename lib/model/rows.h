@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The snapshot: arrays of rows, filled by collect, concluded by judge, read through <hark/snapshot.h>. */
+/*
+ * The snapshot: arrays of rows, filled by collect, concluded by judge, read through
+ * <hark/snapshot.h>.
+ */
 #ifndef ROWS_H
 #define ROWS_H
 
@@ -61,8 +64,8 @@ void socket_classify(struct hark_socket *socket);
 void snapshot_sort_sockets(struct hark_snapshot *snapshot);
 
 /*
- * Drops the sockets i for which index[i] is HARK_NONE, with their holders; what referred to them refers to
- * HARK_NONE. The others' index[i] becomes their new one.
+ * Drops the sockets i for which index[i] is HARK_NONE, with their holders; what referred to them
+ * refers to HARK_NONE. The others' index[i] becomes their new one.
  */
 void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index);
 

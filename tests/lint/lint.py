@@ -135,9 +135,10 @@ def sizes():
         if len(lines) > LINES_A_FILE:
             yield at(path, len(lines), f"more than {LINES_A_FILE} lines")
         for n, line in enumerate(lines, 1):
+            columns = len(line.rstrip(" \\").expandtabs(8))
             # Text for people stays in one piece, so that it can be searched for.
-            if len(line.expandtabs(8)) > COLUMNS and not re.search(r'".*"', line):
-                yield at(path, n, f"{len(line.expandtabs(8))} columns")
+            if columns > COLUMNS and not re.search(r'".*"', line):
+                yield at(path, n, f"{columns} columns")
         if path.suffix == ".py":
             continue
         start = None

@@ -65,7 +65,9 @@ struct fake_kernel {
 	bool is_endless;    /* repeats the last datagram for ever */
 	int open_error[32]; /* by netlink protocol: 0, or -errno of socket() */
 
-	/* -errno for the payload of NLMSG_DONE (and no rows), or a look-up's NLMSG_ERROR; 0: go on. */
+	/*
+	 * -errno for the payload of NLMSG_DONE (and no rows), or a look-up's NLMSG_ERROR; 0: go on.
+	 */
 	int (*refuse)(const struct fake_kernel *kernel, const struct nlmsghdr *request);
 	/* May change each datagram of a dump, that of NLMSG_DONE included. */
 	void (*mangle)(struct fake_kernel *kernel, const struct nlmsghdr *request,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The judge on rows built by hand. A case is sockets and addresses in words, and for each socket what it
- * gets. The "kernel" that is asked prefers an exact address, then AF_INET, then the last that was made;
- * sockets marked "group" are picked from by the peer's port, as SO_REUSEPORT does.
+ * The judge on rows built by hand. A case is sockets and addresses in words, and for each socket
+ * what it gets. The "kernel" that is asked prefers an exact address, then AF_INET, then the last
+ * that was made; sockets marked "group" are picked from by the peer's port, as SO_REUSEPORT does.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,8 @@ struct judged_case {
 	enum how how;
 	struct wanted_socket sockets[8];
 	const char *places
-		[MAX_PLACES]; /* on eth0 (2), those of 127/8 and ::1 on lo (1); NULL: the usual ones */
+		/* on eth0 (2), those of 127/8 and ::1 on lo (1); NULL: the usual ones */
+		[MAX_PLACES];
 };
 
 static const char *const usual_places[MAX_PLACES] = {
