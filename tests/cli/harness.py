@@ -17,7 +17,7 @@ import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/truth"))
-from netns import Netns  # noqa: E402 (the path comes first)
+from netns import Netns, wait_until_usable  # noqa: E402 (the path comes first)
 
 HARK = os.path.abspath(os.environ.get("HARK", ROOT / "build/hark"))
 libc = ctypes.CDLL(None, use_errno=True)
@@ -101,13 +101,19 @@ def expect_equal(found, wanted, what=""):
 
 
 @contextlib.contextmanager
-def world(*lines, settings=None):
-    """A network namespace with `lo` up and what lines of `ip -batch` add; the process is in it."""
+def world(*lines, settings=None, addresses=None):
+    """A network namespace with `lo` up and what lines of `ip -batch` add; the process is in it.
+
+    `addresses`, {interface: [address]}, are waited for until they can be used.
+    """
     netns = Netns()
     try:
         netns.sysctl({"ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0,
-                      "ipv6/bindv6only": 0, **(settings or {})})
+                      "ipv6/conf/default/addr_gen_mode": 1, "ipv6/bindv6only": 0,
+                      **(settings or {})})
+        watcher = netns.watch()
         netns.ip(["link set lo up", *lines])
+        wait_until_usable(netns, watcher, addresses or {})
         with netns:
             yield netns
     finally:

@@ -16,6 +16,7 @@ import harness
 from harness import (case, child, clean_environment, expect, expect_equal, find, hark, listen, main,
                      udp, world)
 
+ETH_ADDRESSES = {"eth0": ["10.0.0.7/24", "2001:db8::7/64"]}
 ETH = ("link add eth0 type veth peer name eth1", "addr add 10.0.0.7/24 dev eth0",
        "addr add 2001:db8::7/64 dev eth0 nodad", "link set eth0 up", "link set eth1 up")
 
@@ -23,7 +24,7 @@ ETH = ("link add eth0 type veth peer name eth1", "addr add 10.0.0.7/24 dev eth0"
 @contextlib.contextmanager
 def sockets():
     """A handful of listeners, each on a port of its own."""
-    with world(*ETH):
+    with world(*ETH, addresses=ETH_ADDRESSES):
         made = [listen("::", 4001, v6only=False), listen("0.0.0.0", 4002), listen("::", 4003, v6only=True),
                 listen("127.0.0.1", 4004), listen("10.0.0.7", 4005), listen("2001:db8::7", 4006),
                 udp("0.0.0.0", 4007), udp("::", 4008, v6only=False), listen("::ffff:10.0.0.7", 4009)]
@@ -113,7 +114,7 @@ def selectors():
 @case
 def devices():
     """dev= finds what is bound to an interface"""
-    with world(*ETH):
+    with world(*ETH, addresses=ETH_ADDRESSES):
         socks = [listen("0.0.0.0", 4001, device="eth0"), listen("0.0.0.0", 4002)]
         expect_equal(find("dev=eth0"), [4001])
         expect_equal(find("dev=eth*"), [4001])
@@ -127,7 +128,7 @@ def devices():
 @case
 def connections():
     """-a lists connections; a mapped peer is IPv4, whatever the socket is"""
-    with world(*ETH), connected("::", "10.0.0.7", 4001) as client_port:
+    with world(*ETH, addresses=ETH_ADDRESSES), connected("::", "10.0.0.7", 4001) as client_port:
         expect_equal(find(), [4001])
         expect_equal(find("-a"), [4001, 4001, client_port])
         expect_equal(find("established"), [4001, client_port])
@@ -252,13 +253,16 @@ def explaining():
         nothing = hark("explain", "5999")
         expect_equal((nothing.status, nothing.out),
                      (1, "Nothing listens there: no listener matches 5999.\n"), nothing)
-        idle = socket.socket()
-        idle.bind(("127.0.0.1", 5999))
+        server = listen("127.0.0.1", 5999)
+        client = socket.create_connection(("127.0.0.1", 5999))
+        accepted, _ = server.accept()
+        server.close()
         nothing = hark("explain", "5999")
         expect_equal(nothing.status, 1, nothing)
-        expect(nothing.out.endswith("1 socket matches but does not listen (connected, or bound and "
+        expect(nothing.out.endswith("2 sockets match but do not listen (connected, or bound and "
                                     "idle): hark -a 5999\n"), nothing)
-        idle.close()
+        client.close()
+        accepted.close()
 
 
 @case
