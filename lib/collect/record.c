@@ -118,7 +118,8 @@ static void append(struct recorder *recorder, enum frame_kind kind, uint32_t soc
 		recorder->error = -ENOMEM;
 		return;
 	}
-	memcpy(copy, bytes, length);
+	if (length)
+		memcpy(copy, bytes, length);
 	frame->header = (struct frame_header){ kind, socket, result, (uint32_t)length };
 	frame->bytes = copy;
 }
@@ -166,6 +167,16 @@ static void record_close(struct hark_source *source, int socket)
 	recorder->live->ops->nl_close(recorder->live, recorder->handles.items[socket]);
 }
 
+static int record_count_sk_lookups(struct hark_source *source)
+{
+	struct recorder *recorder = (struct recorder *)source;
+	struct hark_source *live = recorder->live;
+	int n = live->ops->count_sk_lookups ? live->ops->count_sk_lookups(live) : -ENOSYS;
+
+	append(recorder, FRAME_LOOKUPS, 0, n, NULL, 0);
+	return n;
+}
+
 static int64_t record_time(struct hark_source *source)
 {
 	struct recorder *recorder = (struct recorder *)source;
@@ -180,6 +191,7 @@ static const struct source_ops recorder_ops = {
 	.nl_send = record_send,
 	.nl_receive = record_receive,
 	.nl_close = record_close,
+	.count_sk_lookups = record_count_sk_lookups,
 	.time = record_time,
 };
 
@@ -215,7 +227,7 @@ static const struct frame *take_frame(struct replayer *replayer, uint32_t socket
 	while (*next < replayer->recording->frames.n) {
 		const struct frame *frame = &replayer->recording->frames.items[(*next)++];
 
-		if (frame->header.kind == FRAME_TIME || frame->header.socket != socket)
+		if (frame->header.kind > FRAME_RECEIVE || frame->header.socket != socket)
 			continue;
 		if (frame->header.kind == kind)
 			return frame;
@@ -280,19 +292,31 @@ static void replay_close(struct hark_source *source, int socket)
 	(void)socket;
 }
 
+/* The first frame of a kind that belongs to no socket, or NULL. */
+static const struct frame *find_frame(const struct hark_source *source, enum frame_kind kind)
+{
+	const struct recording *recording = ((const struct replayer *)source)->recording;
+
+	for (uint32_t i = 0; i < recording->frames.n; i++)
+		if (recording->frames.items[i].header.kind == kind)
+			return &recording->frames.items[i];
+	return NULL;
+}
+
+static int replay_count_sk_lookups(struct hark_source *source)
+{
+	const struct frame *frame = find_frame(source, FRAME_LOOKUPS);
+
+	return frame ? frame->header.result : -ENOSYS;
+}
+
 static int64_t replay_time(struct hark_source *source)
 {
-	const struct replayer *replayer = (const struct replayer *)source;
+	const struct frame *frame = find_frame(source, FRAME_TIME);
 	int64_t now = 0;
 
-	for (uint32_t i = 0; i < replayer->recording->frames.n; i++) {
-		const struct frame *frame = &replayer->recording->frames.items[i];
-
-		if (frame->header.kind == FRAME_TIME && frame->header.length == sizeof(now)) {
-			memcpy(&now, frame->bytes, sizeof(now));
-			break;
-		}
-	}
+	if (frame && frame->header.length == sizeof(now))
+		memcpy(&now, frame->bytes, sizeof(now));
 	return now;
 }
 
@@ -301,6 +325,7 @@ static const struct source_ops replayer_ops = {
 	.nl_send = replay_send,
 	.nl_receive = replay_receive,
 	.nl_close = replay_close,
+	.count_sk_lookups = replay_count_sk_lookups,
 	.time = replay_time,
 };
 

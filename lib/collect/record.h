@@ -19,12 +19,13 @@ enum frame_kind {
 	FRAME_SEND,    /* bytes: the requests */
 	FRAME_RECEIVE, /* bytes: the datagram */
 	FRAME_TIME,    /* bytes: an int64_t */
+	FRAME_LOOKUPS, /* no bytes; the result is that of count_sk_lookups() */
 	FRAME_KIND_N_,
 };
 
 struct frame_header {
 	uint32_t kind;
-	uint32_t socket; /* counted by opening, from 0 */
+	uint32_t socket; /* of those three: counted by opening, from 0 */
 	int32_t result;  /* 0 or -errno */
 	uint32_t length;
 };

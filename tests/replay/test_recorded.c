@@ -55,14 +55,14 @@ static void stop(struct playing *playing)
 }
 
 /* What the snapshot looks like; to be freed. NULL: none could be taken. */
-static char *take(struct playing *playing, bool all_states)
+static char *take_from(struct hark_source *source, bool all_states)
 {
 	struct hark_query query = { .details = HARK_DETAIL_ANSWERS, .all_states = all_states };
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
 	char *text;
 
-	if (snapshot_take_from(&playing->replayer.source, &query, &snapshot, &error) < 0) {
+	if (snapshot_take_from(source, &query, &snapshot, &error) < 0) {
 		assert_true(error.error < 0);
 		assert_string_not_equal(error.text, "");
 		return NULL;
@@ -72,6 +72,11 @@ static char *take(struct playing *playing, bool all_states)
 	assert_true(hark_snapshot_namespace(snapshot, 0)->inode > 0xf0000000);
 	hark_snapshot_free(snapshot);
 	return text;
+}
+
+static char *take(struct playing *playing, bool all_states)
+{
+	return take_from(&playing->replayer.source, all_states);
 }
 
 static void assert_snapshot(struct playing *playing, bool all_states, const char *expected)
@@ -227,6 +232,39 @@ static void test_damaged_anywhere(void **state)
 	stop(&playing);
 }
 
+/* What is recorded, saved and loaded gives the same snapshot again. */
+static void test_round_trip(void **state)
+{
+	struct recording again = { 0 };
+	struct playing playing;
+	struct recorder recorder;
+	struct replayer replayer;
+	int dir_fd = fixture_open();
+	char *first, *second;
+
+	(void)state;
+	start(&playing, "states");
+	recorder_init(&recorder, &playing.replayer.source, &again);
+	first = take_from(&recorder.source, true);
+	assert_int_equal(recorder.error, 0);
+	assert_int_equal(recording_save(&again, dir_fd, "netlink"), 0);
+	recorder_fini(&recorder);
+	recording_fini(&again);
+	again = (struct recording){ 0 };
+	assert_int_equal(recording_load(&again, dir_fd, "netlink"), 0);
+	assert_int_equal(again.frames.n, playing.recording.frames.n);
+	replayer_init(&replayer, &again, playing.proc_fd, -1);
+	second = take_from(&replayer.source, true);
+	assert_null(replayer.problem);
+	assert_string_equal(first, second);
+	free(first);
+	free(second);
+	replayer_fini(&replayer);
+	recording_fini(&again);
+	fixture_close(dir_fd);
+	stop(&playing);
+}
+
 /* Another request than the recorded one is refused, and the test that plays it can tell. */
 static void test_other_request(void **state)
 {
@@ -281,7 +319,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_founding),         cmocka_unit_test(test_states),
 		cmocka_unit_test(test_without_v6only),   cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_damaged_anywhere), cmocka_unit_test(test_other_request),
-		cmocka_unit_test(test_file_format),
+		cmocka_unit_test(test_file_format),      cmocka_unit_test(test_round_trip),
 	};
 
 	if (argc > 1)
