@@ -22,6 +22,9 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr);
 
+/* Makes one row of each MPTCP listener. */
+int mptcp_fold(struct hark_snapshot *snapshot);
+
 /*
  * Sockets of one protocol and family from the text of /proc/net/{tcp,udp,...}[6]; -ENOENT without
  * the file. Listeners alone unless filter->all_states.

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "collect.h"
+
+/*
+ * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that
+ * takes the connections and has the same inode (mptcp_subflow_create_socket). One row remains; it
+ * keeps the cookie of the TCP socket, which is what a look-up answers with, and what a bind to a
+ * specific IPv6 address sets in the TCP socket alone: IPV6_V6ONLY, and the device of a link-local
+ * address.
+ *
+ * The kernel's dump of MPTCP sockets leaves out listeners that share a bucket of the hash
+ * (net/mptcp/mptcp_diag.c in Linux 6.18: of six in a SO_REUSEPORT group it gives three). Those
+ * keep the row of their TCP socket, which answers the same; what would tell them apart
+ * (INET_DIAG_ULP_INFO) comes only with a tcp_info for every listener.
+ */
+int mptcp_fold(struct hark_snapshot *snapshot)
+{
+	struct hash mptcp_by_inode = { 0 };
+	uint32_t kept = 0, n_folded = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < snapshot->sockets.n && r == 0; i++) {
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		if (socket->protocol == HARK_PROTOCOL_MPTCP && socket->is_listener && socket->inode)
+			r = hash_put(&mptcp_by_inode, socket->inode, i);
+	}
+	if (r < 0 || mptcp_by_inode.n == 0)
+		goto out;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		if (socket->protocol != HARK_PROTOCOL_TCP || !socket->is_listener)
+			continue;
+		uint32_t parent = hash_get(&mptcp_by_inode, socket->inode);
+
+		if (parent == HARK_NONE)
+			continue;
+		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;
+		snapshot->sockets.items[parent].v6only = socket->v6only;
+		snapshot->sockets.items[parent].device = socket->device;
+		snapshot->sockets.items[parent].local = socket->local;
+		socket->protocol = HARK_PROTOCOL_N_;
+		n_folded++;
+	}
+	if (n_folded == 0)
+		goto out;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		if (snapshot->sockets.items[i].protocol != HARK_PROTOCOL_N_)
+			snapshot->sockets.items[kept++] = snapshot->sockets.items[i];
+	snapshot->sockets.n = kept;
+out:
+	hash_fini(&mptcp_by_inode);
+	return r;
+}
