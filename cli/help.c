@@ -86,7 +86,7 @@ int help_print(const struct command *command)
 	} else {
 		out_text(&out, "hark ");
 		out_text(&out, command->name);
-		out_char(&out, ' ');
+		out_text(&out, *command->arguments ? " " : "");
 		out_text(&out, command->arguments);
 		out_char(&out, '\n');
 		out_text(&out, command->help);

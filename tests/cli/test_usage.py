@@ -2,7 +2,7 @@
 """Options, commands, help and typos: what hark says to those who hold it wrong."""
 import re
 
-from harness import case, expect, expect_equal, hark, listen, main, world
+from harness import ROOT, case, expect, expect_equal, hark, listen, main, world
 
 RESERVED = ("probe", "bind", "wait", "top", "watch", "kill", "netstat", "lsof", "ss")
 
@@ -111,7 +111,22 @@ def help_texts():
         by_word, by_option = hark("help", command), hark(command, "--help")
         expect_equal((by_word.status, by_word.err), (0, ""), by_word)
         expect(by_word.out.startswith(f"hark {command}"), by_word)
+        expect(not re.search(r" $", by_word.out, re.M), by_word)
         expect_equal(by_option.out, by_word.out)
+
+
+@case
+def manual():
+    """the manual has every option and command that the help has, and no others"""
+    text = (ROOT / "man/hark.1.scd").read_text(encoding="utf-8")
+    in_manual = set(re.findall(r"\*(--?\w[\w-]*)", text))
+    helped = re.findall(r"^ +(?:(-\w), )?(--[\w-]+)", hark("--help").out, re.M)
+    for short, long in helped:
+        expect(long in in_manual or short in in_manual, f"{long} is not in the manual")
+    known = {name for names in helped for name in names}
+    expect_equal({name for name in in_manual if name.startswith("--")} - known, set())
+    for command in re.findall(r"^  (\w+) ", hark("--help").out.partition("Selectors")[0], re.M):
+        expect(command in text, command)
 
 
 @case
