@@ -409,6 +409,35 @@ static void test_no_sock_diag(void **state)
 	assert_snapshot(kernel, TCP_BY_TEXT UDP_BY_TEXT "note sockets fallback x1\n");
 }
 
+/* Cuts every message about an address or a route short. */
+static void cut_addresses(struct fake_kernel *kernel, const struct nlmsghdr *request,
+			  struct datagram *datagram)
+{
+	(void)kernel;
+	if (request->nlmsg_type == RTM_GETADDR || request->nlmsg_type == RTM_GETROUTE)
+		datagram->length -= 4;
+}
+
+static void test_bad_addresses(void **state)
+{
+	struct fake_kernel *kernel = *state;
+
+	kernel->mangle = cut_addresses;
+	assert_snapshot(kernel, WHOLE "note addresses fallback x1\n");
+}
+
+/* The look-up is asked about some address that stands for all that are not known. */
+static void test_no_addresses(void **state)
+{
+	struct fake_kernel *kernel = *state;
+	int proc_fd = kernel->source.proc_fd;
+
+	kernel->source.proc_fd = -1;
+	kernel->open_error[NETLINK_ROUTE] = -EACCES;
+	assert_snapshot(kernel, WHOLE "note addresses permission x1\n");
+	kernel->source.proc_fd = proc_fd;
+}
+
 static void test_nothing_at_all(void **state)
 {
 	const struct hark_query query = { .details = HARK_DETAIL_ANSWERS };
@@ -441,6 +470,8 @@ int main(void)
 		TEST(test_endless),
 		TEST(test_no_netlink),
 		TEST(test_no_sock_diag),
+		TEST(test_bad_addresses),
+		TEST(test_no_addresses),
 		TEST(test_nothing_at_all),
 	};
 
