@@ -322,6 +322,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_file_format),      cmocka_unit_test(test_round_trip),
 	};
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+	puts("1..0 # SKIP the recordings are a little-endian machine's");
+	return 0;
+#endif
 	if (argc > 1)
 		folder = argv[1];
 	return cmocka_run_group_tests_name("recorded", tests, NULL, NULL);
