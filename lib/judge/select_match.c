@@ -177,11 +177,11 @@ static bool matches_address(const struct subject *subject, const struct term *te
 	return subject->is_early || answers_at(subject, term);
 }
 
+/* A remote port of 0, which is none, is in no range. */
 static bool matches_port(const struct hark_socket *socket, const struct term *term)
 {
 	return has_ports(socket) &&
-	       (holds_port(term, socket->local_port) ||
-		(socket->remote_port && holds_port(term, socket->remote_port)));
+	       (holds_port(term, socket->local_port) || holds_port(term, socket->remote_port));
 }
 
 /* A '?' in the label may be its family, or nothing. */
@@ -230,8 +230,7 @@ static bool is_command(const char *pattern, const char *command)
 	if (fnmatch(pattern, command, 0) == 0)
 		return true;
 	/* The kernel cuts names off: "systemd-resolved" is "systemd-resolve" there. */
-	return strlen(command) == COMMAND_LENGTH && strlen(pattern) > COMMAND_LENGTH &&
-	       strncmp(pattern, command, COMMAND_LENGTH) == 0;
+	return strlen(command) == COMMAND_LENGTH && strncmp(pattern, command, COMMAND_LENGTH) == 0;
 }
 
 static bool is_unit(const char *pattern, const char *unit)
@@ -470,9 +469,7 @@ uint32_t selection_protocols(const struct hark_selection *selection)
 		alternatives |= term->protocols ? term->protocols : UINT32_MAX;
 		if (!term->is_last)
 			continue;
-		/* Where nothing at all can match, the match itself will tell. */
-		if (mask & alternatives)
-			mask &= alternatives;
+		mask &= alternatives;
 		alternatives = 0;
 	}
 	return mask == UINT32_MAX ? 0 : mask;

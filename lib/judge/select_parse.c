@@ -201,7 +201,7 @@ static int parse_numeric_ports(struct reader *reader, const char *text, struct p
 				       (unsigned int)high, (unsigned int)low);
 	if (!high)
 		return reader_complain(reader, "there is no port 0: nothing can be bound to it");
-	/* A remote port of 0 means that there is no peer. */
+	/* Without a peer the remote port is 0. */
 	*ret = (struct port_range){ .low = low ? (uint16_t)low : 1, .high = (uint16_t)high };
 	return 1;
 }
