@@ -9,9 +9,8 @@
  * address.
  *
  * The kernel's dump of MPTCP sockets leaves out listeners that share a bucket of the hash
- * (net/mptcp/mptcp_diag.c in Linux 6.18: of six in a SO_REUSEPORT group it gives three). Those
- * keep the row of their TCP socket, which answers the same; what would tell them apart
- * (INET_DIAG_ULP_INFO) comes only with a tcp_info for every listener.
+ * (net/mptcp/mptcp_diag.c in Linux 6.18: of six in a SO_REUSEPORT group it gives three). The TCP
+ * socket of such a one becomes its row, where its upper layer was told.
  */
 int mptcp_fold(struct hark_snapshot *snapshot)
 {
@@ -25,7 +24,7 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 		if (socket->protocol == HARK_PROTOCOL_MPTCP && socket->is_listener && socket->inode)
 			r = hash_put(&mptcp_by_inode, socket->inode, i);
 	}
-	if (r < 0 || mptcp_by_inode.n == 0)
+	if (r < 0)
 		goto out;
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		struct hark_socket *socket = &snapshot->sockets.items[i];
@@ -34,8 +33,11 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 			continue;
 		uint32_t parent = hash_get(&mptcp_by_inode, socket->inode);
 
-		if (parent == HARK_NONE)
+		if (parent == HARK_NONE) {
+			if (socket->subflow_cookie)
+				socket->protocol = HARK_PROTOCOL_MPTCP;
 			continue;
+		}
 		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;
 		snapshot->sockets.items[parent].v6only = socket->v6only;
 		snapshot->sockets.items[parent].device = socket->device;

@@ -77,8 +77,7 @@ static int take_vrf_table(struct reading *reading, const struct nlattr *link_inf
 	uint32_t table, *pushed;
 	bool is_vrf = false;
 
-	mnl_attr_for_each_nested(attr, link_info)
-	{
+	mnl_attr_for_each_nested(attr, link_info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
 			is_vrf = mnl_attr_get_payload_len(attr) >= 3 &&
 				 !memcmp(mnl_attr_get_payload(attr), "vrf", 3);
@@ -87,8 +86,7 @@ static int take_vrf_table(struct reading *reading, const struct nlattr *link_inf
 	}
 	if (!is_vrf || !info)
 		return 0;
-	mnl_attr_for_each_nested(inner, info)
-	{
+	mnl_attr_for_each_nested(inner, info) {
 		if (mnl_attr_get_type(inner) != IFLA_VRF_TABLE ||
 		    !copy_attr(inner, &table, sizeof(table)))
 			continue;
@@ -119,8 +117,7 @@ static int take_link(const struct nlmsghdr *message, void *data)
 		return -ENOMEM;
 	interface->ifindex = (uint32_t)link->ifi_index;
 	interface->is_up = link->ifi_flags & IFF_UP;
-	mnl_attr_for_each(attr, message, sizeof(*link))
-	{
+	mnl_attr_for_each(attr, message, sizeof(*link)) {
 		const char *text = mnl_attr_get_payload(attr);
 
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME) {
@@ -158,8 +155,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	    mnl_nlmsg_get_payload_len(message) < sizeof(*ifa) || ifa->ifa_family != reading->af)
 		return 0;
 	flags = ifa->ifa_flags;
-	mnl_attr_for_each(attr, message, sizeof(*ifa))
-	{
+	mnl_attr_for_each(attr, message, sizeof(*ifa)) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFA_LOCAL:
 			/* On a point-to-point link IFA_ADDRESS is the peer's. */
@@ -216,8 +212,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	found.prefix.bits = (uint8_t)(route->rtm_dst_len + skipped);
 	found.prefix.addr = reading->af == AF_INET ? hark_addr_from_ipv4(zero) :
 						     hark_addr_from_ipv6(zero, 0);
-	mnl_attr_for_each(attr, message, sizeof(*route))
-	{
+	mnl_attr_for_each(attr, message, sizeof(*route)) {
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_DST:
 			if (!copy_addr(attr, reading->af, &found.prefix.addr))

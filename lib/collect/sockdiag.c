@@ -54,6 +54,7 @@ static const struct {
 struct dump {
 	struct hark_snapshot *snapshot;
 	const struct collect_filter *filter;
+	bool has_mptcp; /* some TCP listener has MPTCP as its upper layer */
 	uint32_t first; /* row that this dump began with */
 	int open_error; /* of the sock_diag socket */
 	int error;      /* of a table that there is, but that could not be read; 0: none */
@@ -166,6 +167,18 @@ static int take_locals(struct dump *dump, const struct nlattr *locals)
 	return 0;
 }
 
+/* A TCP socket beneath an MPTCP one has that as its upper layer. */
+static bool is_mptcp(const struct nlattr *upper_layer)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, upper_layer)
+		if (mnl_attr_get_type(attr) == INET_ULP_INFO_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+			return !strcmp(mnl_attr_get_str(attr), "mptcp");
+	return false;
+}
+
 static int take_socket(const struct nlmsghdr *header, void *data)
 {
 	struct dump *dump = data;
@@ -183,8 +196,7 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 		return -ENOMEM;
 	socket->protocol = dump->protocol;
 	fill_fixed(socket, message);
-	mnl_attr_for_each(attr, header, sizeof(*message))
-	{
+	mnl_attr_for_each(attr, header, sizeof(*message)) {
 		const void *value = mnl_attr_get_payload(attr);
 
 		switch (mnl_attr_get_type(attr)) {
@@ -201,6 +213,12 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 		case INET_DIAG_CGROUP_ID:
 			if (mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
 				memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
+			break;
+		case INET_DIAG_ULP_INFO:
+			if (is_mptcp(attr)) {
+				socket->subflow_cookie = socket->cookie;
+				dump->has_mptcp = true;
+			}
 			break;
 		case INET_DIAG_LOCALS:
 			locals = attr;
@@ -260,6 +278,15 @@ static uint16_t build_port_code(struct port_code *code, const struct collect_fil
 	return length;
 }
 
+/*
+ * Whether the dump is to tell the upper layer of TCP sockets, which comes only with a tcp_info: of
+ * a listener that is little, of a connection it takes the lock of the socket.
+ */
+static bool tells_upper_layer(const struct dump *dump)
+{
+	return dump->protocol == HARK_PROTOCOL_TCP && !dump->filter->all_states;
+}
+
 static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
 {
 	uint16_t number = diag_protocols[dump->protocol].number;
@@ -274,6 +301,8 @@ static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
 	 * 0.
 	 */
 	request->sdiag_protocol = number <= UINT8_MAX ? (uint8_t)number : 0;
+	if (tells_upper_layer(dump))
+		request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	request->idiag_states = dump->filter->all_states ?
 					diag_protocols[dump->protocol].all_states :
 					diag_protocols[dump->protocol].listener_states;
@@ -407,6 +436,22 @@ static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
 	return 0;
 }
 
+/*
+ * The dump of MPTCP listeners locks every bucket of the hash of listeners, in use or not. It is
+ * spared where the TCP listeners were read and none has MPTCP as its upper layer.
+ */
+static bool is_without_mptcp(const struct dump *dump)
+{
+	const uint8_t *tcp = dump->snapshot->origin[HARK_PROTOCOL_TCP];
+	uint8_t *mptcp = dump->snapshot->origin[HARK_PROTOCOL_MPTCP];
+
+	if (dump->filter->all_states || dump->has_mptcp || tcp[0] != ROWS_BY_SOCK_DIAG ||
+	    tcp[1] != ROWS_BY_SOCK_DIAG)
+		return false;
+	mptcp[0] = mptcp[1] = ROWS_BY_SOCK_DIAG;
+	return true;
+}
+
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr)
 {
@@ -419,6 +464,8 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		return dump.open_error;
 	for (dump.protocol = 0; dump.protocol < HARK_PROTOCOL_N_ && r == 0; dump.protocol++) {
 		if (!(filter->protocols & 1u << dump.protocol))
+			continue;
+		if (dump.protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(&dump))
 			continue;
 		for (dump.family = 0; dump.family < HARK_FAMILY_N_ && r == 0; dump.family++)
 			r = read_table(source, &nl, &dump);

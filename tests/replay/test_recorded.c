@@ -139,11 +139,9 @@ static void strip_attribute(struct recording *recording, uint16_t type)
 			struct nlattr *attr;
 
 			if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY)
-				mnl_attr_for_each(
-					attr, message,
-					sizeof(struct inet_diag_msg)) if (mnl_attr_get_type(attr) ==
-									  type)
-					attr->nla_type = 2000;
+				mnl_attr_for_each(attr, message, sizeof(struct inet_diag_msg))
+					if (mnl_attr_get_type(attr) == type)
+						attr->nla_type = 2000;
 		}
 	}
 }

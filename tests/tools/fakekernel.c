@@ -121,10 +121,9 @@ uint16_t fake_protocol_of(const struct nlmsghdr *request)
 
 	if (request->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return 0;
-	mnl_attr_for_each(
-		attr, request,
-		sizeof(*diag)) if (mnl_attr_get_type(attr) ==
-				   INET_DIAG_REQ_PROTOCOL) return (uint16_t)mnl_attr_get_u32(attr);
+	mnl_attr_for_each(attr, request, sizeof(*diag))
+		if (mnl_attr_get_type(attr) == INET_DIAG_REQ_PROTOCOL)
+			return (uint16_t)mnl_attr_get_u32(attr);
 	return diag->sdiag_protocol;
 }
 
@@ -237,9 +236,9 @@ static void dump_routes(struct reply *reply)
 	uint32_t table = wanted->rtm_table;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, reply->request,
-			  sizeof(*wanted)) if (mnl_attr_get_type(attr) == RTA_TABLE)
-		table = mnl_attr_get_u32(attr);
+	mnl_attr_for_each(attr, reply->request, sizeof(*wanted))
+		if (mnl_attr_get_type(attr) == RTA_TABLE)
+			table = mnl_attr_get_u32(attr);
 	for (uint32_t i = 0; i < reply->kernel->n_routes; i++) {
 		const struct fake_route *route = &reply->kernel->routes[i];
 		uint8_t af = family_of_text(route->prefix);
