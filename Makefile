@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
 # Developers' builds: a warning is an error, and the sanitizers watch.
 STRICT = --werror -Dtests=true
-SANITIZE = -Db_sanitize=address,undefined
+SANITIZE = -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all
 STYLED = $(wildcard cli lib render include docs/examples tests)
 
 all: build/build.ninja
