@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The story of a port, as findings: which sockets there are, what each family gets, who holds them, why
- * other tools show or hide them, which settings are behind it. Pure: everything is in the snapshot.
+ * The story of a port, as findings: which sockets there are, what each family gets, who holds them,
+ * why other tools show or hide them, which settings are behind it. Pure: everything is in the
+ * snapshot.
  */
 #include <errno.h>
 #include <stdlib.h>

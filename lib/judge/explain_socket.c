@@ -14,7 +14,9 @@ static bool is_stream(const struct hark_socket *socket)
 	return socket->state == HARK_STATE_LISTEN;
 }
 
-/* An address within a prefix that is local as a whole (127.0.0.1 in 127.0.0.0/8) says nothing more. */
+/*
+ * An address within a prefix that is local as a whole (127.0.0.1 in 127.0.0.0/8) says nothing more.
+ */
 static bool is_covered(const struct hark_explanation *x, uint32_t first, uint32_t n, uint32_t i)
 {
 	const struct hark_place *places = x->snapshot->places.items;

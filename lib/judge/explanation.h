@@ -18,7 +18,10 @@ struct hark_explanation {
 	bool has_failed;   /* memory ran out */
 };
 
-/* The members of a port that differ in nothing that a person would see: a SO_REUSEPORT group is one. */
+/*
+ * The members of a port that differ in nothing that a person would see: a SO_REUSEPORT group is
+ * one.
+ */
 struct alike {
 	uint32_t first, n;
 };
