@@ -5,7 +5,7 @@
  *	without WHAT=ERRNO... PROGRAM [ARGUMENT...]
  *
  * WHAT is what socket() refuses: "netlink" (all of AF_NETLINK), "sockdiag" (NETLINK_SOCK_DIAG alone, as
- * gVisor and WSL 1 do), "route" (NETLINK_ROUTE). ERRNO is its number: 1 EPERM, 13 EACCES, 93
+ * gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", all of it. ERRNO is its number: 1 EPERM, 13 EACCES, 93
  * EPROTONOSUPPORT. The filter knows the system calls of the architecture that it was built for.
  */
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define ANY_PROTOCOL (-1)
+#define UNSHARE      (-2)
 
 static const struct {
 	const char *name;
@@ -30,6 +31,7 @@ static const struct {
 	{ "netlink", ANY_PROTOCOL },
 	{ "sockdiag", NETLINK_SOCK_DIAG },
 	{ "route", NETLINK_ROUTE },
+	{ "unshare", UNSHARE },
 };
 
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
@@ -54,6 +56,10 @@ static int refuse(int protocol, unsigned int error)
 
 	if (protocol == ANY_PROTOCOL)
 		filter[5] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0);
+	if (protocol == UNSHARE) {
+		filter[1] = (struct sock_filter)UNLESS(SYS_unshare, 5);
+		filter[2] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 3, 0, 0);
+	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
