@@ -26,6 +26,10 @@ estimate of a sum that it counts exactly. Rows and holders are what the command 
 compared with what the world holds.
 """
 
+REALTIME = """\
+All commands ran at real-time priority (SCHED_RR), so that others on this machine waited for them.
+"""
+
 
 def machine_lines(versions):
     model = "unknown processor"
