@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -358,23 +359,40 @@ static void raise_limits(const struct world *world, struct limit *limits, size_t
 		    per_process, strerror(errno));
 }
 
-static void add_address(int family, const char *name, const char *text)
+/*
+ * By rtnetlink, for its IFA_F_NODAD: without it an IPv6 address is tentative, and cannot be bound
+ * to, until a worker thread of the kernel has run, even on lo.
+ */
+static void add_address(int family, const char *text)
 {
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq v4 = { .ifr_flags = 0 };
 	struct {
-		struct in6_addr address;
-		uint32_t prefix_length;
-		int interface;
-	} v6 = { .prefix_length = 128, .interface = if_nametoindex(name) };
-	union address address;
+		struct nlmsghdr header;
+		struct ifaddrmsg body;
+		struct rtattr attribute;
+		unsigned char address[sizeof(struct in6_addr)];
+	} request = {
+		.header = { .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.body = { .ifa_family = family,
+			  .ifa_prefixlen = family == AF_INET ? 32 : 128,
+			  .ifa_flags = IFA_F_NODAD,
+			  .ifa_index = if_nametoindex("lo") },
+		.attribute = { .rta_type = IFA_LOCAL },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr body;
+	} reply = { .body = { .error = -EIO } };
+	size_t size = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	fill_address(text, family, 0, &address);
-	snprintf(v4.ifr_name, sizeof(v4.ifr_name), "%s", name);
-	v4.ifr_addr = address.any;
-	v6.address = address.v6.sin6_addr;
-	if (ioctl(fd, SIOCSIFADDR, family == AF_INET ? (void *)&v4 : (void *)&v6) < 0)
+	inet_pton(family, text, request.address);
+	request.attribute.rta_len = RTA_LENGTH(size);
+	request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.body)) + RTA_SPACE(size);
+	if (fd < 0 || send(fd, &request, request.header.nlmsg_len, 0) < 0 ||
+	    recv(fd, &reply, sizeof(reply), 0) < 0)
 		die("address %s: %s", text, strerror(errno));
+	if (reply.body.error)
+		die("address %s: %s", text, strerror(-reply.body.error));
 	close(fd);
 }
 
@@ -390,8 +408,8 @@ static void enter_new_namespace(void)
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &up) < 0)
 		die("lo cannot be set up: %s", strerror(errno));
 	close(fd);
-	add_address(AF_INET, "lo:1", "192.0.2.1");
-	add_address(AF_INET6, "lo", "2001:db8::1");
+	add_address(AF_INET, "192.0.2.1");
+	add_address(AF_INET6, "2001:db8::1");
 }
 
 /* A socket that workers share is open here just while these workers are forked. */
