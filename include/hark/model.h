@@ -112,6 +112,7 @@ enum hark_why {
 	HARK_WHY_ADDRESSES_UNTOLD, /* unknown: the addresses of the namespace could not be read */
 	HARK_WHY_INET_LISTENER, /* inferred: an AF_INET wildcard listener on this port takes IPv4 */
 	HARK_WHY_CHANGED,       /* unknown: sockets came or went while the kernel was asked */
+	HARK_WHY_VRF, /* comes through a VRF, which sockets bound to no interface are kept from */
 	HARK_WHY_N_,
 };
 
@@ -131,7 +132,7 @@ struct hark_answer {
 struct hark_socket {
 	struct hark_addr local;  /* idiag_src; its scope_id is that of a link-local address */
 	struct hark_addr remote; /* idiag_dst; any where there is no peer */
-	uint64_t cookie;         /* idiag_cookie; 0: not told (/proc/net) */
+	uint64_t cookie;         /* idiag_cookie; 0: not told (/proc/net, some MPTCP) */
 	uint64_t cgroup_id;      /* INET_DIAG_CGROUP_ID (Linux 5.7), 0: not told */
 	uint32_t inode;          /* idiag_inode; 0: no file (orphaned, TIME_WAIT, request) */
 	uint32_t uid;            /* idiag_uid: the creator's, in the reader's user namespace */
@@ -198,6 +199,7 @@ struct hark_interface {
 	uint32_t ifindex; /* ifi_index */
 	const char *name; /* IFLA_IFNAME */
 	bool is_up;       /* IFF_UP */
+	uint32_t vrf;     /* interface index of the VRF that it belongs to (IFLA_MASTER), 0: none */
 };
 
 struct hark_namespace {
@@ -210,6 +212,11 @@ struct hark_namespace {
 	/* enum hark_tristate: BPF sk_lookup programs attached (BPF_PROG_QUERY) */
 	uint8_t sk_lookup;
 	uint8_t places_presence; /* enum hark_presence: of the addresses */
+	/*
+	 * enum hark_tristate: whether sockets that are bound to no interface take what comes
+	 * through a VRF, /proc/sys/net/ipv4/tcp_l3mdev_accept and so on; read where there is one.
+	 */
+	uint8_t tcp_l3mdev_accept, udp_l3mdev_accept, raw_l3mdev_accept;
 };
 
 /*

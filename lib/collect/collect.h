@@ -33,6 +33,9 @@ int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
 		 enum hark_protocol protocol, enum hark_family family,
 		 const struct collect_filter *filter);
 
+/* How sockets and VRFs go together in namespace 0, where an interface belongs to one. */
+void collect_vrf_settings(struct hark_source *source, struct hark_snapshot *snapshot);
+
 /* Interfaces, and the local addresses and prefixes of namespace 0, by rtnetlink. */
 int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
 

@@ -34,8 +34,10 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 		uint32_t parent = hash_get(&mptcp_by_inode, socket->inode);
 
 		if (parent == HARK_NONE) {
-			if (socket->subflow_cookie)
-				socket->protocol = HARK_PROTOCOL_MPTCP;
+			if (!socket->subflow_cookie)
+				continue;
+			socket->protocol = HARK_PROTOCOL_MPTCP;
+			socket->cookie = 0; /* the MPTCP socket's own was not told */
 			continue;
 		}
 		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;

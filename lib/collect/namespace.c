@@ -70,6 +70,23 @@ static enum hark_tristate read_switch(int proc_fd, const char *path)
 	return text[0] == '0' ? HARK_NO : HARK_YES;
 }
 
+void collect_vrf_settings(struct hark_source *source, struct hark_snapshot *snapshot)
+{
+	struct hark_namespace *namespace = &snapshot->namespaces.items[0];
+	bool has_vrf = false;
+
+	for (uint32_t i = 0; i < snapshot->interfaces.n; i++)
+		has_vrf |= snapshot->interfaces.items[i].vrf != 0;
+	if (!has_vrf)
+		return;
+	namespace->tcp_l3mdev_accept =
+		read_switch(source->proc_fd, "sys/net/ipv4/tcp_l3mdev_accept");
+	namespace->udp_l3mdev_accept =
+		read_switch(source->proc_fd, "sys/net/ipv4/udp_l3mdev_accept");
+	namespace->raw_l3mdev_accept =
+		read_switch(source->proc_fd, "sys/net/ipv4/raw_l3mdev_accept");
+}
+
 static bool exists(int proc_fd, const char *path)
 {
 	return proc_fd >= 0 && faccessat(proc_fd, path, F_OK, 0) == 0;

@@ -70,21 +70,36 @@ static void forget_interfaces(void *data)
 	reading->tables.n = 0;
 }
 
+static bool is_vrf(const struct nlattr *kind)
+{
+	return mnl_attr_get_payload_len(kind) >= 3 && !memcmp(mnl_attr_get_payload(kind), "vrf", 3);
+}
+
+/* Whether an interface is enslaved to a VRF: IFLA_LINKINFO { IFLA_INFO_SLAVE_KIND "vrf" }. */
+static bool is_vrf_port(const struct nlattr *link_info)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, link_info)
+		if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
+			return is_vrf(attr);
+	return false;
+}
+
 /* The table of a VRF: IFLA_LINKINFO { IFLA_INFO_KIND "vrf", IFLA_INFO_DATA { IFLA_VRF_TABLE } }. */
 static int take_vrf_table(struct reading *reading, const struct nlattr *link_info)
 {
 	const struct nlattr *attr, *inner, *info = NULL;
 	uint32_t table, *pushed;
-	bool is_vrf = false;
+	bool is_right_kind = false;
 
 	mnl_attr_for_each_nested(attr, link_info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			is_vrf = mnl_attr_get_payload_len(attr) >= 3 &&
-				 !memcmp(mnl_attr_get_payload(attr), "vrf", 3);
+			is_right_kind = is_vrf(attr);
 		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
 			info = attr;
 	}
-	if (!is_vrf || !info)
+	if (!is_right_kind || !info)
 		return 0;
 	mnl_attr_for_each_nested(inner, info) {
 		if (mnl_attr_get_type(inner) != IFLA_VRF_TABLE ||
@@ -105,6 +120,8 @@ static int take_link(const struct nlmsghdr *message, void *data)
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
 	struct hark_interface *interface;
 	const struct nlattr *attr;
+	bool is_in_vrf = false;
+	uint32_t master = 0;
 	int r = 0;
 
 	if (message->nlmsg_type != RTM_NEWLINK ||
@@ -126,11 +143,15 @@ static int take_link(const struct nlmsghdr *message, void *data)
 					     strnlen(text, mnl_attr_get_payload_len(attr)));
 			r = interface->name ? 0 : -ENOMEM;
 		} else if (mnl_attr_get_type(attr) == IFLA_LINKINFO) {
+			is_in_vrf = is_vrf_port(attr);
 			r = take_vrf_table(reading, attr);
+		} else if (mnl_attr_get_type(attr) == IFLA_MASTER) {
+			copy_attr(attr, &master, sizeof(master));
 		}
 		if (r < 0)
 			return r;
 	}
+	interface->vrf = is_in_vrf ? master : 0;
 	return 0;
 }
 
@@ -518,6 +539,7 @@ int collect_places(struct hark_source *source, struct hark_snapshot *snapshot)
 	if (r == 0) {
 		snapshot->namespaces.items[0].first_place = first;
 		snapshot->namespaces.items[0].n_places = snapshot->places.n - first;
+		collect_vrf_settings(source, snapshot);
 	}
 	return r;
 }

@@ -166,7 +166,8 @@ static int plan_first_round(struct judge *judge)
 		struct class *class = &judge->classes.items[i];
 
 		class->is_asked = can_ask(judge, &judge->groups.items[class->group],
-					  (enum hark_family) class->family);
+					  (enum hark_family) class->family) &&
+				  !judge_vrf_of(judge, class->ifindex);
 		if (class->is_asked)
 			r = add_question(judge, i, FIRST_PEER_PORT - 1);
 	}

@@ -44,7 +44,7 @@ struct tally {
 	uint32_t first_win; /* in judge->wins */
 	int8_t reach;
 	uint8_t unknown_why; /* enum hark_why: some class may or may not be its own */
-	bool has_won, by_kernel, by_inference, reach_unknown;
+	bool has_won, by_kernel, by_flags, by_inference, reach_unknown;
 };
 
 struct win {
@@ -68,6 +68,12 @@ struct run {
 	bool is_settled;
 };
 
+/* An interface that belongs to a VRF. */
+struct vrf_port {
+	uint32_t ifindex;
+	uint32_t vrf;
+};
+
 struct judge {
 	struct hark_snapshot *snapshot;
 	uint32_t netns;
@@ -82,7 +88,8 @@ struct judge {
 	ARRAY(struct win) wins;
 	struct run *runs;                      /* by first position */
 	struct tally *tallies[HARK_FAMILY_N_]; /* by position */
-	struct hash by_cookie;                 /* to position */
+	ARRAY(struct vrf_port) vrf_ports;
+	struct hash by_cookie; /* to position */
 	enum {
 		JUDGE_NOT_ASKED,
 		JUDGE_FIRST_ROUND,
@@ -118,8 +125,15 @@ bool group_sample_prefix(const struct judge *judge, const struct group *group,
  */
 bool socket_can_take(const struct hark_socket *socket, enum hark_family family);
 
-/* Whether a packet to that address and interface may be for the socket, by its flags. */
-enum hark_tristate socket_fits(const struct hark_socket *socket, enum hark_family family,
-			       const struct hark_addr *addr, uint32_t ifindex);
+/*
+ * Whether a packet to that address, which arrives on that interface, may be for the socket, by its
+ * flags. HARK_UNKNOWN: IPV6_V6ONLY, or what VRFs do to sockets of the protocol, is untold.
+ */
+enum hark_tristate socket_fits(const struct judge *judge, const struct hark_socket *socket,
+			       enum hark_family family, const struct hark_addr *addr,
+			       uint32_t ifindex);
+
+/* The VRF that an interface belongs to, or 0. */
+uint32_t judge_vrf_of(const struct judge *judge, uint32_t ifindex);
 
 #endif

@@ -9,6 +9,9 @@
  * somebody is bound to by name; for each interface that somebody is bound to, the rest of its
  * addresses; and the rest of all others. One question settles a class.
  *
+ * What comes through a VRF is looked up for two interfaces at once, the VRF and its port, which a
+ * question cannot say: there the flags decide (verdict.c).
+ *
  * A BPF sk_lookup program may tell every address apart: where one is attached, each is a class.
  *
  * The stranger who asks is 0.0.0.0 or ::, because a connected socket has a peer that is neither,
@@ -177,20 +180,53 @@ static int collect_names(struct judge *judge, struct group *group, enum hark_fam
 	return 0;
 }
 
+static int add_device(struct judge *judge, struct group *group, uint32_t device)
+{
+	uint32_t *slot;
+
+	if (!device || group_has_device(judge, group, device))
+		return 0;
+	slot = array_push(&judge->devices);
+	if (!slot)
+		return -ENOMEM;
+	*slot = device;
+	group->n_devices++;
+	return 0;
+}
+
+/* The interfaces that listeners are bound to, and those that a VRF sets apart. */
 static int collect_devices(struct judge *judge, struct group *group)
 {
-	group->first_device = judge->devices.n;
-	for (uint32_t i = group->first; i < group->first + group->n; i++) {
-		uint32_t device = judge_socket(judge, i)->device;
-		uint32_t *slot;
+	int r = 0;
 
-		if (!device || group_has_device(judge, group, device))
+	group->first_device = judge->devices.n;
+	for (uint32_t i = group->first; i < group->first + group->n && r == 0; i++)
+		r = add_device(judge, group, judge_socket(judge, i)->device);
+	for (uint32_t i = 0; i < judge->vrf_ports.n && r == 0; i++)
+		r = add_device(judge, group, judge->vrf_ports.items[i].ifindex);
+	return r;
+}
+
+uint32_t judge_vrf_of(const struct judge *judge, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < judge->vrf_ports.n; i++)
+		if (judge->vrf_ports.items[i].ifindex == ifindex)
+			return judge->vrf_ports.items[i].vrf;
+	return 0;
+}
+
+static int gather_vrf_ports(struct judge *judge)
+{
+	for (uint32_t i = 0; i < judge->snapshot->interfaces.n; i++) {
+		const struct hark_interface *interface = &judge->snapshot->interfaces.items[i];
+		struct vrf_port *port;
+
+		if (interface->netns != judge->netns || !interface->vrf)
 			continue;
-		slot = array_push(&judge->devices);
-		if (!slot)
+		port = array_push(&judge->vrf_ports);
+		if (!port)
 			return -ENOMEM;
-		*slot = device;
-		group->n_devices++;
+		*port = (struct vrf_port){ interface->ifindex, interface->vrf };
 	}
 	return 0;
 }
@@ -452,6 +488,8 @@ int judge_begin(struct judge **ret, struct hark_snapshot *snapshot, uint32_t net
 		r = place_index_init(&judge->places[family], snapshot, netns,
 				     (enum hark_family)family);
 	if (r == 0)
+		r = gather_vrf_ports(judge);
+	if (r == 0)
 		r = gather_listeners(judge);
 	for (uint32_t i = 0, n; i < judge->order.n && r == 0; i += n) {
 		for (n = 1; i + n < judge->order.n; n++)
@@ -480,6 +518,7 @@ void judge_free(struct judge *judge)
 	array_fini(&judge->classes);
 	array_fini(&judge->names);
 	array_fini(&judge->devices);
+	array_fini(&judge->vrf_ports);
 	array_fini(&judge->questions);
 	array_fini(&judge->question_class);
 	array_fini(&judge->wins);

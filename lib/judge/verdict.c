@@ -15,25 +15,60 @@ bool socket_can_take(const struct hark_socket *socket, enum hark_family family)
 	return family == HARK_FAMILY_INET || socket->family == HARK_FAMILY_INET6;
 }
 
-enum hark_tristate socket_fits(const struct hark_socket *socket, enum hark_family family,
-			       const struct hark_addr *addr, uint32_t ifindex)
+/*
+ * Whether the interface that a packet arrives on suits the socket, as inet_bound_dev_eq() has it
+ * (include/net/inet_sock.h): what comes through a VRF is for sockets bound to that or to its port,
+ * and for those bound to nothing where a switch says so.
+ */
+static enum hark_tristate interface_fits(const struct judge *judge,
+					 const struct hark_socket *socket, uint32_t ifindex)
+{
+	const struct hark_namespace *namespace = &judge->snapshot->namespaces.items[judge->netns];
+	uint32_t vrf = judge_vrf_of(judge, ifindex);
+
+	if (socket->device)
+		return socket->device == ifindex || socket->device == vrf ? HARK_YES : HARK_NO;
+	if (!vrf)
+		return HARK_YES;
+	switch ((enum hark_protocol)socket->protocol) {
+	case HARK_PROTOCOL_TCP:
+	case HARK_PROTOCOL_MPTCP:
+	case HARK_PROTOCOL_DCCP:
+		return (enum hark_tristate) namespace->tcp_l3mdev_accept;
+	case HARK_PROTOCOL_UDP:
+	case HARK_PROTOCOL_UDPLITE:
+		return (enum hark_tristate) namespace->udp_l3mdev_accept;
+	case HARK_PROTOCOL_RAW:
+		return (enum hark_tristate) namespace->raw_l3mdev_accept;
+	case HARK_PROTOCOL_ICMP:
+	case HARK_PROTOCOL_SCTP:
+	case HARK_PROTOCOL_N_:
+		break;
+	}
+	return HARK_YES;
+}
+
+enum hark_tristate socket_fits(const struct judge *judge, const struct hark_socket *socket,
+			       enum hark_family family, const struct hark_addr *addr,
+			       uint32_t ifindex)
 {
 	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
+	enum hark_tristate suits = interface_fits(judge, socket, ifindex);
 
-	if ((socket->device && socket->device != ifindex) || !socket_can_take(socket, family))
+	if (suits == HARK_NO || !socket_can_take(socket, family))
 		return HARK_NO;
 	if (!hark_addr_is_any(&socket->local))
 		return memcmp(socket->local.bytes, addr->bytes, sizeof(addr->bytes)) ? HARK_NO :
-										       HARK_YES;
+										       suits;
 	if (family == HARK_FAMILY_INET6)
-		return bound_to_ipv4 ? HARK_NO : HARK_YES;
+		return bound_to_ipv4 ? HARK_NO : suits;
 	if (bound_to_ipv4)
-		return HARK_YES;
+		return suits;
 	switch ((enum hark_tristate)socket->v6only) {
 	case HARK_YES:
 		return HARK_NO;
 	case HARK_NO:
-		return HARK_YES;
+		return suits;
 	case HARK_UNKNOWN:
 		break;
 	}
@@ -73,6 +108,12 @@ static int give(struct judge *judge, uint32_t i, uint32_t position)
 	return 0;
 }
 
+/* What HARK_UNKNOWN of socket_fits() stands for. */
+static uint8_t why_untold(const struct judge *judge, const struct class *class)
+{
+	return judge_vrf_of(judge, class->ifindex) ? HARK_WHY_VRF : HARK_WHY_V6ONLY_UNTOLD;
+}
+
 /* All that fits, where each gets a copy (raw, ICMP). */
 static int conclude_copies(struct judge *judge, uint32_t i)
 {
@@ -82,12 +123,13 @@ static int conclude_copies(struct judge *judge, uint32_t i)
 	int r = 0;
 
 	for (uint32_t p = group->first; p < group->first + group->n && r == 0; p++) {
-		switch (socket_fits(judge_socket(judge, p), family, &class->addr, class->ifindex)) {
+		switch (socket_fits(judge, judge_socket(judge, p), family, &class->addr,
+				    class->ifindex)) {
 		case HARK_YES:
 			r = give(judge, i, p);
 			break;
 		case HARK_UNKNOWN:
-			tally_of(judge, family, p)->unknown_why = HARK_WHY_V6ONLY_UNTOLD;
+			tally_of(judge, family, p)->unknown_why = why_untold(judge, class);
 			break;
 		case HARK_NO:
 			break;
@@ -111,7 +153,7 @@ static int conclude_by_flags(struct judge *judge, uint32_t i)
 	for (uint32_t p = group->first; p < group->first + group->n; p++) {
 		const struct hark_socket *socket = judge_socket(judge, p);
 
-		if (socket_fits(socket, family, &class->addr, class->ifindex) != HARK_YES)
+		if (socket_fits(judge, socket, family, &class->addr, class->ifindex) != HARK_YES)
 			continue;
 		if (best == HARK_NONE || score(socket) > score(judge_socket(judge, best))) {
 			best = p;
@@ -124,13 +166,14 @@ static int conclude_by_flags(struct judge *judge, uint32_t i)
 	}
 	for (uint32_t p = group->first; p < group->first + group->n; p++) {
 		const struct hark_socket *socket = judge_socket(judge, p);
-		enum hark_tristate fits = socket_fits(socket, family, &class->addr, class->ifindex);
+		enum hark_tristate fits =
+			socket_fits(judge, socket, family, &class->addr, class->ifindex);
 
 		if (fits == HARK_UNKNOWN && best != HARK_NONE &&
 		    score(socket) <= score(judge_socket(judge, best))) {
 			tally_of(judge, family, p)->by_inference = true;
 		} else if (fits == HARK_UNKNOWN) {
-			tally_of(judge, family, p)->unknown_why = HARK_WHY_V6ONLY_UNTOLD;
+			tally_of(judge, family, p)->unknown_why = why_untold(judge, class);
 			is_doubtful = true;
 		} else if (fits == HARK_YES && is_rivalled &&
 			   score(socket) == score(judge_socket(judge, best))) {
@@ -147,22 +190,36 @@ static int conclude_by_flags(struct judge *judge, uint32_t i)
 	return give(judge, i, best);
 }
 
+/* Whether the class is of those addresses that the listener is asked about: its interface's. */
+static bool is_class_for(const struct judge *judge, const struct class *class,
+			 const struct hark_socket *socket)
+{
+	return !socket->device || socket->device == class->ifindex ||
+	       socket->device == judge_vrf_of(judge, class->ifindex);
+}
+
 static int conclude_class(struct judge *judge, uint32_t i)
 {
 	struct class *class = &judge->classes.items[i];
 	const struct group *group = &judge->groups.items[class->group];
+	bool is_answered = class->is_asked && (class->error == 0 || class->error == -ENOENT);
 
-	if (class->is_asked && (class->error == 0 || class->error == -ENOENT)) {
-		for (uint32_t p = group->first; p < group->first + group->n; p++)
-			tally_of(judge, (enum hark_family) class->family, p)->by_kernel = true;
-		return class->winner == HARK_NONE ? 0 : give(judge, i, class->winner);
+	for (uint32_t p = group->first; p < group->first + group->n; p++) {
+		struct tally *tally = tally_of(judge, (enum hark_family) class->family, p);
+
+		if (!is_class_for(judge, class, judge_socket(judge, p)))
+			continue;
+		tally->by_kernel |= is_answered;
+		tally->by_flags |= !is_answered;
 	}
+	if (is_answered)
+		return class->winner == HARK_NONE ? 0 : give(judge, i, class->winner);
 	if (group->protocol == HARK_PROTOCOL_RAW || group->protocol == HARK_PROTOCOL_ICMP)
 		return conclude_copies(judge, i);
 	return conclude_by_flags(judge, i);
 }
 
-/* How many places there are for a listener: those of its interface, if it is bound to one. */
+/* How many places there are for a listener. */
 static uint32_t count_places(const struct judge *judge, const struct group *group,
 			     enum hark_family family, const struct hark_socket *socket)
 {
@@ -171,7 +228,7 @@ static uint32_t count_places(const struct judge *judge, const struct group *grou
 	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
 		const struct class *class = &judge->classes.items[group->first_class[family] + i];
 
-		if (!socket->device || socket->device == class->ifindex)
+		if (is_class_for(judge, class, socket))
 			n += class->n_places;
 	}
 	return n;
@@ -272,7 +329,7 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
 		const struct class *class = &judge->classes.items[group->first_class[family] + i];
 
-		if (socket_fits(socket, family, &class->addr, class->ifindex) != HARK_YES)
+		if (socket_fits(judge, socket, family, &class->addr, class->ifindex) != HARK_YES)
 			continue;
 		fits_somewhere = true;
 		if (class->winner != HARK_NONE &&
@@ -297,6 +354,8 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 		answer->why = HARK_WHY_BOUND;
 	else if (family == HARK_FAMILY_INET && socket->v6only == HARK_YES)
 		answer->why = HARK_WHY_V6ONLY;
+	else if (!socket->device && judge->vrf_ports.n)
+		answer->why = HARK_WHY_VRF;
 }
 
 /*
@@ -339,9 +398,10 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	if (tell_plain_none(socket, family, answer))
 		return 0;
 	n_places = count_places(judge, group, family, socket);
-	answer->decided_by = tally->by_kernel    ? HARK_DECIDED_BY_KERNEL :
-			     tally->by_inference ? HARK_DECIDED_BY_INFERENCE :
-						   HARK_DECIDED_BY_FLAGS;
+	/* What is weakest of all that it rests on. */
+	answer->decided_by = tally->by_inference                  ? HARK_DECIDED_BY_INFERENCE :
+			     tally->by_kernel && !tally->by_flags ? HARK_DECIDED_BY_KERNEL :
+								    HARK_DECIDED_BY_FLAGS;
 	if (tally->unknown_why) {
 		answer->verdict = HARK_VERDICT_UNKNOWN;
 		answer->why = tally->unknown_why;

@@ -56,6 +56,7 @@ static const struct {
 	[HARK_WHY_INET_LISTENER] = { "inet-listener",
 				     "an IPv4 listener on this port takes IPv4, whatever IPV6_V6ONLY is" },
 	[HARK_WHY_CHANGED] = { "changed", "sockets came or went while the kernel was asked" },
+	[HARK_WHY_VRF] = { "vrf", "what comes through a VRF is for sockets that are bound to it" },
 };
 
 const char *hark_protocol_name(enum hark_protocol protocol)

@@ -202,8 +202,7 @@ def judge_facts(claims):
         rows = claims.rows[number]
         # Linux 6.18's dump of MPTCP leaves out some of those that share a hash bucket: of three
         # listeners in one group it tells two, of six three. All show as TCP, by the inner socket.
-        protocols = {m["protocol"], space(m["protocol"])}
-        if m["state"] in LISTENING and not protocols & {row["protocol"] for row in rows}:
+        if m["state"] in LISTENING and m["protocol"] not in {row["protocol"] for row in rows}:
             yield f"[{number}] is not listed as {m['protocol']}"
         for row in rows:
             yield from _judge_fact(m, row)
@@ -217,7 +216,9 @@ def _judge_fact(m, row):
         "holders": sorted({h["pid"] for h in row["holders"]}),
     }
     made = {**m, "address": str(unmapped(m["address"])), "holders": sorted(m["holders"])}
-    if row["protocol"] == m["protocol"]:  # the inner socket of a MPTCP one has its own cookie
+    # Linux 6.18's dump leaves out MPTCP listeners that share a bucket of its hash; those are known
+    # by the TCP socket within, and their own cookie is not.
+    if row["cookie"] is not None or row["protocol"] != "mptcp":
         seen["cookie"] = row["cookie"]
     if row["protocol"] == "mptcp":  # which does not hear what a specific bind did to the inner
         del seen["interface"]

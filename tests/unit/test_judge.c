@@ -18,8 +18,9 @@
 
 #include "judge.h"
 
-#define MAX_SOCKETS 48
-#define MAX_PLACES  8
+#define MAX_SOCKETS   48
+#define MAX_PLACES    8
+#define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 enum how {
 	BY_KERNEL,
@@ -413,6 +414,53 @@ static void asks_each_address_of_a_program(void **state)
 	hark_snapshot_free(world.snapshot);
 }
 
+/* What comes through a VRF: not asked, and not for everybody. */
+static void tells_vrfs_apart(void **state)
+{
+	enum {
+		PORT_OF_VRF = 4,
+		VRF = 5
+	};
+	static const struct {
+		uint8_t accept, verdict, why;
+		uint32_t n_addresses;
+	} switches[] = {
+		{ HARK_NO, HARK_VERDICT_SOME, HARK_WHY_VRF, 3 },
+		{ HARK_YES, HARK_VERDICT_ALL, HARK_WHY_NOTHING, 0 },
+		{ HARK_UNKNOWN, HARK_VERDICT_UNKNOWN, HARK_WHY_VRF, 0 },
+	};
+	const struct judged_case two = { "VRF",
+					 BY_KERNEL,
+					 { { "tcp", 4, "0.0.0.0", 80, "", "", "" },
+					   { "tcp", 4, "0.0.0.0", 81, "", "", "" } },
+					 { NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(switches); i++) {
+		const struct hark_answer *unbound, *bound;
+		struct hark_interface *interface;
+		struct world world;
+
+		build(&world, &two);
+		add_place(world.snapshot, "10.9.0.1");
+		world.snapshot->places.items[world.snapshot->places.n - 1].ifindex = PORT_OF_VRF;
+		interface = array_push(&world.snapshot->interfaces);
+		assert_non_null(interface);
+		*interface = (struct hark_interface){ .ifindex = PORT_OF_VRF, .vrf = VRF };
+		world.snapshot->namespaces.items[0].tcp_l3mdev_accept = switches[i].accept;
+		world.snapshot->sockets.items[1].device = VRF;
+		run_judge(&world);
+		unbound = &world.snapshot->sockets.items[0].answers[HARK_FAMILY_INET];
+		bound = &world.snapshot->sockets.items[1].answers[HARK_FAMILY_INET];
+		assert_int_equal(unbound->verdict, switches[i].verdict);
+		assert_int_equal(unbound->why, switches[i].why);
+		assert_int_equal(unbound->n_addresses, switches[i].n_addresses);
+		assert_int_equal(bound->verdict, HARK_VERDICT_ALL);
+		assert_int_equal(bound->decided_by, HARK_DECIDED_BY_FLAGS);
+		hark_snapshot_free(world.snapshot);
+	}
+}
+
 /* A reply that names a socket which is no row of ours, or none at all, gives nobody the address. */
 static void takes_strange_replies(void **state)
 {
@@ -460,14 +508,15 @@ int main(void)
 	enum {
 		N_CASES = sizeof(cases) / sizeof(cases[0])
 	};
-	struct CMUnitTest tests[N_CASES + 3] = {
+	struct CMUnitTest tests[N_CASES + 4] = {
 		cmocka_unit_test(asks_once_a_class),
 		cmocka_unit_test(asks_each_address_of_a_program),
 		cmocka_unit_test(takes_strange_replies),
+		cmocka_unit_test(tells_vrfs_apart),
 	};
 
 	for (size_t i = 0; i < N_CASES; i++)
-		tests[3 + i] = (struct CMUnitTest){ .name = cases[i].name,
+		tests[4 + i] = (struct CMUnitTest){ .name = cases[i].name,
 						    .test_func = check_case,
 						    .initial_state = (void *)&cases[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
