@@ -31,25 +31,28 @@ class Program:
         self.skipped = []   # (name, reason)
         self.failed = []    # (name, lines of diagnostics)
         self.plans = []
-        diagnostics = []
+        diagnostics, comment = [], None
         for line in record.get("stdout", "").splitlines():
             if plan := PLAN.match(line):
                 self.plans.append(plan)
             elif result := LINE.match(line):
-                diagnostics = self.count(result)
+                diagnostics, comment = self.count(result, comment), None
             elif line.startswith("Bail out!"):
                 diagnostics = []
                 self.failed.append((line, diagnostics))
             elif line.startswith("#"):
                 diagnostics.append(line)
+                comment = line.lstrip("# ")
         self.check_end()
 
-    def count(self, result):
+    def count(self, result, comment):
         """Counts one result; the list returned takes the diagnostics that follow it."""
         name = result["name"] or result["number"] or ""
         diagnostics = []
-        if result["skip"]:
-            # cmocka writes "not ok" for a skipped test
+        if result["skip"] and result["failed"]:
+            # cmocka's way: the name stands where the reason should, which was a comment before
+            self.skip(result["reason"], comment)
+        elif result["skip"]:
             self.skip(name, result["reason"])
         elif result["failed"]:
             self.failed.append((name, diagnostics))
