@@ -367,13 +367,17 @@ static int note_unread(struct hark_source *source, const struct nl *nl, struct d
 		       int diag_error, int text_error)
 {
 	struct hark_snapshot *snapshot = dump->snapshot;
-	const char *detail = arena_printf(&snapshot->arena, "%s sockets of family %s",
-					  hark_protocol_name((enum hark_protocol)dump->protocol),
-					  hark_family_name((enum hark_family)dump->family));
+	const char *protocol = hark_protocol_name((enum hark_protocol)dump->protocol);
+	const char *family = hark_family_name((enum hark_family)dump->family);
+	bool absent = is_absent(source, nl, dump, diag_error, text_error);
+	const char *detail = arena_printf(&snapshot->arena,
+					  absent ? "this kernel has no %s sockets of family %s" :
+						   "%s sockets of family %s could not be read",
+					  protocol, family);
 
 	if (!detail)
 		return -ENOMEM;
-	if (is_absent(source, nl, dump, diag_error, text_error))
+	if (absent)
 		return snapshot_note_debug(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_UNSUPPORTED,
 					   diag_error, detail);
 	dump->error = diag_error;
