@@ -5,8 +5,7 @@
  *
  * Opens a network namespace of its own with so many processes, descriptors and sockets, prints one
  * line of JSON that says what it made, and keeps it until standard input ends or SIGINT, SIGTERM or
- * SIGHUP comes. Every process dies with the generator, however that ends. Filler files are unlinked
- * as soon as they are open, so nothing stays behind.
+ * SIGHUP comes. Every process dies with the generator, however that ends, and nothing stays behind.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +24,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -187,15 +187,18 @@ static void open_connections(unsigned int server, unsigned int n_connections)
 	}
 }
 
-/* One file for all processes would have its inode and name in the cache as no real host has. */
+/*
+ * One file for all processes would have its inode in the cache as no real host has. It never has a
+ * name that could stay behind.
+ */
 static void open_own_file(char *ret_path, size_t size)
 {
-	char name[] = P_tmpdir "/worldgen-XXXXXX";
-	int fd = mkostemp(name, O_CLOEXEC);
+	int fd = open(P_tmpdir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		die("%s: %s", name, strerror(errno));
-	unlink(name);
+		fd = memfd_create("filler", MFD_CLOEXEC);
+	if (fd < 0)
+		die("a file of no name: %s", strerror(errno));
 	snprintf(ret_path, size, "/proc/self/fd/%d", fd);
 }
 
