@@ -93,6 +93,25 @@ static int become_root_inside(void)
 	return write_file("/proc/self/gid_map", map);
 }
 
+/*
+ * The kernel makes an IPv6 address local in a worker of its own (addrconf_dad_work in
+ * net/ipv6/addrconf.c), a moment after it was set. From then on a datagram to oneself arrives.
+ */
+static void wait_until_local(int fd, struct address address)
+{
+	struct address self = address_of("::", 0);
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	if (bind(fd, &self.any, self.length) < 0 || getsockname(fd, &self.any, &self.length) < 0)
+		return;
+	address.in6.sin6_port = self.in6.sin6_port;
+	for (int i = 0; i < 100; i++) {
+		sendto(fd, "?", 1, 0, &address.any, address.length);
+		if (poll(&pollfd, 1, 10) > 0)
+			return;
+	}
+}
+
 static int configure_loopback(void)
 {
 	/* struct in6_ifreq of <linux/ipv6.h>, which this layer leaves alone. */
@@ -102,7 +121,7 @@ static int configure_loopback(void)
 		int ifindex;
 	} in6_request = { .prefix_length = 64, .ifindex = (int)if_nametoindex("lo") };
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	struct address ipv4 = address_of(DEMO_IPV4, 0);
+	struct address ipv4 = address_of(DEMO_IPV4, 0), ipv6 = address_of(DEMO_IPV6, 0);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
 
 	if (fd < 0)
@@ -121,9 +140,11 @@ static int configure_loopback(void)
 	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return 0;
-	inet_pton(AF_INET6, DEMO_IPV6, &in6_request.address);
+	in6_request.address = ipv6.in6.sin6_addr;
 	if (ioctl(fd, SIOCSIFADDR, &in6_request) < 0 && errno != EEXIST && errno != EACCES)
 		r = -errno;
+	else
+		wait_until_local(fd, ipv6);
 	close(fd);
 	return r;
 }
