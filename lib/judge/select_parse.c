@@ -26,6 +26,8 @@
 #define MAX_PORT 65535u
 /* Beyond what anybody writes; a limit on what a program may make of us. */
 #define MAX_TERMS 100000u
+/* Room for the name of any protocol or state. */
+#define NAME_SIZE 16u
 
 int reader_complain(struct reader *reader, const char *format, ...)
 {
@@ -81,11 +83,30 @@ static int unknown_protocol(struct reader *reader, const char *text)
 			       did_you_mean(&suggestion, "", hint));
 }
 
+/* Protocols and states may be written in capitals, as lsof and netstat do. */
+static bool lower(const char *text, char ret[NAME_SIZE])
+{
+	size_t length = strlen(text);
+
+	if (length >= NAME_SIZE)
+		return false;
+	for (size_t i = 0; i <= length; i++)
+		ret[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
+	return true;
+}
+
+static int protocol_from_name(const char *text)
+{
+	char name[NAME_SIZE];
+
+	return lower(text, name) ? hark_protocol_from_name(name) : -1;
+}
+
 /* "tcp", or a label: "tcp4", "tcp6", "tcp46". */
 static int read_protocol(struct reader *reader, const char *text)
 {
 	static const char *const families[] = { "46", "4", "6" };
-	int protocol = hark_protocol_from_name(text);
+	int protocol = protocol_from_name(text);
 	size_t length = strlen(text);
 
 	if (protocol >= 0)
@@ -100,7 +121,7 @@ static int read_protocol(struct reader *reader, const char *text)
 			continue;
 		memcpy(name, text, length - tail);
 		name[length - tail] = '\0';
-		protocol = hark_protocol_from_name(name);
+		protocol = protocol_from_name(name);
 		if (protocol >= 0)
 			return reader_add(reader, &(struct term){ .kind = TERM_LABEL,
 								  .protocols = 1u << protocol,
@@ -127,16 +148,13 @@ static int read_state(struct reader *reader, const char *text)
 		{ "estab", HARK_STATE_ESTABLISHED },
 		{ "unconn", HARK_STATE_UNCONNECTED },
 	};
-	char name[16];
-	size_t length = strlen(text);
+	char name[NAME_SIZE];
 	int state;
 
-	if (length >= sizeof(name))
+	if (!lower(text, name))
 		return 0;
-	for (size_t i = 0; i <= length; i++)
-		name[i] = text[i] == '_'                   ? '-' :
-			  text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) :
-							     text[i];
+	for (char *at = name; (at = strchr(at, '_'));)
+		*at = '-';
 	state = hark_state_from_name(name);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(name, others[i].name) == 0)
@@ -244,7 +262,7 @@ int reader_ports(struct reader *reader, const char *text, bool takes_names, stru
 	}
 	if (!slash)
 		return 1;
-	protocol = hark_protocol_from_name(slash + 1);
+	protocol = protocol_from_name(slash + 1);
 	if (protocol < 0)
 		return unknown_protocol(reader, slash + 1);
 	term->protocols = 1u << protocol;
