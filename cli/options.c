@@ -236,10 +236,13 @@ static int parse_short(struct parser *parser, const char *text)
 	return 0;
 }
 
-static int check_commands(struct parser *parser)
+static int check_command(struct parser *parser)
 {
 	const struct command *command = parser->options->command;
 
+	if (!*command->arguments && parser->options->n_words)
+		return refuse(parser, "%s takes nothing but options, not \"%.60s\"", command->name,
+			      parser->options->words[0]);
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (parser->is_given[i] && !(rows[i].commands & command->bit))
 			return refuse(parser, "%s has no option --%s", command->name,
@@ -274,5 +277,5 @@ int options_parse(int argc, char **argv, struct options *ret, struct hark_error 
 	}
 	if (r < 0)
 		return r;
-	return ret->command->run ? check_commands(&parser) : 0;
+	return ret->command->run ? check_command(&parser) : 0;
 }

@@ -29,6 +29,7 @@ WRONG = (
     (("explain", "--json", "80"), "explain has no option --json"),
     (("version", "-t"), "version has no option --tcp"),
     (("help", "lst"), 'there is no command "lst": did you mean "list"?'),
+    (("demo", "80"), 'demo takes nothing but options, not "80"'),
     (("help", "quux"), 'there is no command "quux"'),
     (("70000",), "port 70000 is above 65535"),
     (("9000-8000",), 'the range 9000-8000 runs backwards: did you mean "8000-9000"?'),
