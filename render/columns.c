@@ -376,19 +376,24 @@ static int refuse(const char *name, size_t length, struct hark_error *reterr)
 	reterr->error = -EINVAL;
 	if (suggestion.best)
 		snprintf(reterr->text, sizeof(reterr->text),
-			 "no column is called '%s': did you mean '%s'?", word, suggestion.best);
+			 "no column is called \"%s\": did you mean \"%s\"?", word, suggestion.best);
 	else
 		snprintf(reterr->text, sizeof(reterr->text),
-			 "no column is called '%s': see them all with -o help", word);
+			 "no column is called \"%s\": see them all with -o help", word);
 	return -EINVAL;
 }
 
-static int add_columns(struct columns *to, const char *list, struct hark_error *reterr)
+/* Where columns are added, each may have its own '+'. */
+static int add_columns(struct columns *to, const char *list, bool is_added,
+		       struct hark_error *reterr)
 {
 	for (;;) {
-		size_t length = strcspn(list, ",");
-		int i = find_column(list, length);
+		size_t length;
+		int i;
 
+		list += is_added && *list == '+';
+		length = strcspn(list, ",");
+		i = find_column(list, length);
 		if (i < 0)
 			return refuse(list, length, reterr);
 		if (to->n == COLUMNS_MAX) {
@@ -407,13 +412,12 @@ static int add_columns(struct columns *to, const char *list, struct hark_error *
 int columns_parse(const char *list, bool all_states, struct columns *ret, struct hark_error *reterr)
 {
 	struct columns chosen = { .n = 0 };
+	bool is_added = *list == '+';
 	int r;
 
-	if (*list == '+') {
+	if (is_added)
 		columns_default(all_states, &chosen);
-		list++;
-	}
-	r = add_columns(&chosen, list, reterr);
+	r = add_columns(&chosen, list, is_added, reterr);
 	if (!r)
 		*ret = chosen;
 	return r;
@@ -427,7 +431,7 @@ void columns_default(bool all_states, struct columns *ret)
 	int r;
 
 	ret->n = 0;
-	r = add_columns(ret, list, &error);
+	r = add_columns(ret, list, false, &error);
 	assert(!r);
 	(void)r;
 }

@@ -211,6 +211,7 @@ def columns():
         expect_equal(extended[-3:], ["USER", "INODE", "COOKIE"])
         expect(len(extended) >= len(headers) + 3, extended)
         expect(hark("-o", "+inode", "4001").out.splitlines()[0].endswith("INODE"), "+inode")
+        expect_equal(hark("-o", "+inode,+uid", "4001").out, hark("-o", "+inode,uid", "4001").out)
 
 
 @case

@@ -60,14 +60,14 @@ CASES = {
 # Mistakes: what is told on standard error, with exit status 2.
 MISTAKES = {
     "a column misspelt": ("founding table columns=port,adress",
-                          "no column is called 'adress': did you mean 'address'?"),
+                          'no column is called "adress": did you mean "address"?'),
     "a column unheard of": ("founding table columns=zzz",
-                            "no column is called 'zzz': see them all with -o help"),
-    "no column at all": ("founding csv columns=", "no column is called '': see them all with -o help"),
-    "an empty name": ("founding csv columns=port,", "no column is called '': see them all with -o help"),
+                            'no column is called "zzz": see them all with -o help'),
+    "no column at all": ("founding csv columns=", 'no column is called "": see them all with -o help'),
+    "an empty name": ("founding csv columns=port,", 'no column is called "": see them all with -o help'),
     "a name that goes on for long": ("founding csv columns=" + "port" * 2000,
-                                     "no column is called 'portportportportportportportpor': "
-                                     "see them all with -o help"),
+                                     'no column is called "portportportportportportportpor": '
+                                     'see them all with -o help'),
     "more columns than there is room for": ("founding csv columns=" + ",".join(["port"] * 65),
                                             "more than 64 columns"),
 }
