@@ -71,7 +71,7 @@ NUMBER_WRITER(write_mark, s->has_mark, s->mark)
 NUMBER_WRITER(write_receive, s->has_queues && !s->is_listener, s->receive_bytes)
 NUMBER_WRITER(write_send, s->has_queues && !s->is_listener, s->send_bytes)
 NUMBER_WRITER(write_backlog, s->has_queues && s->state == HARK_STATE_LISTEN, s->backlog)
-NUMBER_WRITER(write_backlog_max, s->has_queues && s->state == HARK_STATE_LISTEN, s->backlog_max)
+NUMBER_WRITER(write_backlog_max, socket_has_backlog_max(s), s->backlog_max)
 NUMBER_WRITER(write_timer, s->expires_ms, s->expires_ms)
 NUMBER_WRITER(write_retransmits, !s->is_listener, s->retransmits)
 
@@ -261,6 +261,10 @@ WRITER(write_queue)
 		return STYLE_PLAIN;
 	out_u64(out, is_listening ? s->backlog : s->receive_bytes);
 	out_char(out, '/');
+	if (is_listening && !socket_has_backlog_max(s)) {
+		out_char(out, '?');
+		return STYLE_PLAIN;
+	}
 	out_u64(out, is_listening ? s->backlog_max : s->send_bytes);
 	return is_listening && s->backlog > s->backlog_max ? STYLE_ALARM : STYLE_PLAIN;
 }

@@ -183,7 +183,10 @@ static void write_queue(struct out *out, const struct hark_socket *socket)
 	LITERAL(out, ",\"backlog\":");
 	out_u64(out, socket->backlog);
 	LITERAL(out, ",\"backlog_max\":");
-	out_u64(out, socket->backlog_max);
+	if (socket->state == HARK_STATE_LISTEN && !socket_has_backlog_max(socket))
+		LITERAL(out, "null");
+	else
+		out_u64(out, socket->backlog_max);
 	out_char(out, '}');
 }
 

@@ -92,6 +92,11 @@ bool socket_is_bound_in(const struct hark_socket *socket, enum hark_family famil
 	return is_ipv4 == (family == HARK_FAMILY_INET);
 }
 
+bool socket_has_backlog_max(const struct hark_socket *socket)
+{
+	return socket->has_queues && socket->state == HARK_STATE_LISTEN && socket->cookie;
+}
+
 int64_t view_time_of_ticks(const struct view *view, uint64_t ticks)
 {
 	if (!ticks || !view->boot_time)

@@ -69,6 +69,12 @@ static inline uint32_t view_next(const struct view *view, uint32_t socket)
  */
 bool socket_is_bound_in(const struct hark_socket *socket, enum hark_family family);
 
+/*
+ * Whether it listens and the limit of its backlog is known: like the cookie, /proc/net does not
+ * tell it.
+ */
+bool socket_has_backlog_max(const struct hark_socket *socket);
+
 /* Seconds since 1970 of clock ticks since boot, or 0 where that is not known. */
 int64_t view_time_of_ticks(const struct view *view, uint64_t ticks);
 

@@ -206,6 +206,7 @@ def without_sock_diag():
             expect("/proc/net" in answer.err, answer)
             sockets = by_port(answer)
             expect_equal(sockets[4001]["v6only"], None)
+            expect_equal(sockets[4001]["queue"]["backlog_max"], None)
             verdict = sockets[4001]["answers"]["ipv4"]
             # a wildcard of the other family on the port proves V6ONLY; here there is none
             expect_equal(verdict["verdict"], "unknown", answer)

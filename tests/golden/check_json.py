@@ -87,7 +87,7 @@ def socket_problems(where, socket):
     if socket["cookie"] is not None and not re.fullmatch("[0-9a-f]{16}", socket["cookie"]):
         yield f"{where}: cookie is {socket['cookie']}"
     if socket["queue"] is not None:
-        keys = dict.fromkeys(["receive", "send", "backlog", "backlog_max"], int)
+        keys = dict.fromkeys(["receive", "send", "backlog"], int) | {"backlog_max": NUMBER}
         yield from object_problems(f"{where}: queue", socket["queue"], keys)
     if socket["mapped"] and "::ffff" in json.dumps([socket["local"], socket["remote"]]):
         yield f"{where}: a mapped address is not plain IPv4"
