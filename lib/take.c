@@ -80,6 +80,39 @@ static void leave_unheld(struct hark_snapshot *snapshot)
 		snapshot->sockets.items[i].holders = HARK_UNSUPPORTED;
 }
 
+static bool is_same_port(const struct hark_socket *a, const struct hark_socket *b)
+{
+	return a->netns == b->netns && a->protocol == b->protocol && a->local_port == b->local_port;
+}
+
+/* Marks the listeners of one port that stay with what those that go answer. */
+static void mark_port(struct hark_socket *sockets, const uint32_t *index, uint32_t n)
+{
+	for (int family = 0; family < HARK_FAMILY_N_; family++) {
+		bool is_answered = false;
+
+		for (uint32_t i = 0; i < n && !is_answered; i++)
+			is_answered = index[i] == HARK_NONE && sockets[i].is_listener &&
+				      sockets[i].answers[family].verdict != HARK_VERDICT_NONE;
+		for (uint32_t i = 0; i < n && is_answered; i++)
+			sockets[i].is_answered_elsewhere[family] |= sockets[i].is_listener;
+	}
+}
+
+/* Sockets of one protocol and port stand together. */
+static void mark_answered_elsewhere(struct hark_snapshot *snapshot, const uint32_t *index)
+{
+	struct hark_socket *sockets = snapshot->sockets.items;
+	uint32_t n = snapshot->sockets.n;
+
+	for (uint32_t begin = 0, end; begin < n; begin = end) {
+		for (end = begin + 1; end < n && is_same_port(&sockets[begin], &sockets[end]);)
+			end++;
+		if (end - begin > 1)
+			mark_port(sockets + begin, index + begin, end - begin);
+	}
+}
+
 static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selection *selection,
 			 bool (*matches)(const struct hark_selection *,
 					 const struct hark_snapshot *, uint32_t))
@@ -93,6 +126,7 @@ static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selec
 		return -ENOMEM;
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
 		index[i] = matches(selection, snapshot, i) ? i : HARK_NONE;
+	mark_answered_elsewhere(snapshot, index);
 	snapshot_keep_sockets(snapshot, index);
 	free(index);
 	return 0;

@@ -140,6 +140,8 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 		break;
 	case HARK_VERDICT_NONE:
 		style = STYLE_WEAK;
+		if (!is_own && socket->is_answered_elsewhere[family])
+			break;
 		out_char(out, '-');
 		if (is_own) {
 			out_text(out, " (");

@@ -54,7 +54,7 @@ static enum fact fact_of_row(const struct view *view, const struct row *row)
 
 	if (fact == FACT_NOTHING && socket->is_listener && row->by_family[0] == row->by_family[1] &&
 	    socket->answers[HARK_FAMILY_INET].why == HARK_WHY_V6ONLY &&
-	    hark_addr_is_any(&socket->local))
+	    !socket->is_answered_elsewhere[HARK_FAMILY_INET] && hark_addr_is_any(&socket->local))
 		return FACT_V6ONLY;
 	return fact;
 }

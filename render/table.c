@@ -119,11 +119,13 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 static const char legend[] =
 	"\nipv4 and ipv6 tell the address that a listener is bound to, where it answers:\n"
 	"  via ::              through the IPv6 socket that is bound there\n"
+	"  10.0.0.7 via v6     through an IPv6 socket that is bound to ::ffff:10.0.0.7\n"
 	"  0.0.0.0 (some)      not at every local address: another socket gets the rest\n"
 	"  0.0.0.0%eth0        only what comes in by that interface\n"
 	"  0.0.0.0 x4          four sockets that share the work (SO_REUSEPORT)\n"
 	"  - (203.0.113.9)     bound there, but answers nothing; reach tells why\n"
 	"  -                   does not answer this family\n"
+	"  (empty)             the same; another socket of the port does, which was not asked for\n"
 	"  ?                   may answer: it could not be found out\n"
 	"reach tells from how far away it can be called, IPv4/IPv6 where they differ: host (this\n"
 	"machine), link (the same wire), private (RFC 1918 and the like), public (the Internet);\n"

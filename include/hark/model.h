@@ -163,6 +163,11 @@ struct hark_socket {
 	/* MPTCP listener: cookie of the TCP socket beneath it, which answers */
 	uint64_t subflow_cookie;
 	struct hark_answer answers[HARK_FAMILY_N_];
+	/*
+	 * Listener: the query's selection left out another one of this protocol and port that
+	 * answers this family, or may. So "none" of this one is not "none" of the port.
+	 */
+	bool is_answered_elsewhere[HARK_FAMILY_N_];
 };
 
 /* One open descriptor of one process (or of a thread with a descriptor table of its own). */

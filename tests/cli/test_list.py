@@ -112,6 +112,23 @@ def selectors():
 
 
 @case
+def halves():
+    """a half of a split pair that was selected is not told as the whole"""
+    with world():
+        socks = [listen("0.0.0.0", 4001), listen("::", 4001, v6only=True), listen("::", 4002, v6only=True)]
+        for words in (("-6", "4001"), ("[::1]:4001",), ("tcp6", "4001")):
+            expect("-" not in hark("-H", *words).out, words)
+            expect("does not answer" not in on_terminal(words, {}), words)
+            expect_equal(hark("--json", *words).sockets[0]["answers"]["ipv4"]["verdict"], "none")
+        for words in (("-6", "4002"), ("[::1]:4002",), ("4002",)):
+            expect("-" in hark("-H", *words).out, words)
+            expect("tcp 4002 does not answer IPv4" in on_terminal(words, {}), words)
+        expect("-" not in hark("-H", "4001").out, "both halves")
+        for sock in socks:
+            sock.close()
+
+
+@case
 def devices():
     """dev= finds what is bound to an interface"""
     with world(*ETH, addresses=ETH_ADDRESSES):
