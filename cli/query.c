@@ -2,6 +2,8 @@
 #include "query.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +13,8 @@
 #include "render.h"
 #include "screen.h"
 #include "suggest.h"
+
+#define NETNS "netns="
 
 int query_select(struct options *options, struct hark_selection **ret)
 {
@@ -69,6 +73,21 @@ static void tell_slip(const char *word, bool is_first)
 			 suggestion.best);
 }
 
+/* Sockets of another namespace are not there to be matched: "nothing" would be no answer. */
+static void tell_netns(const struct hark_snapshot *snapshot, const char *wanted)
+{
+	const struct hark_namespace *own = hark_snapshot_namespace(snapshot, 0);
+	char inode[16];
+
+	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)own->inode);
+	if (own->inode && strcmp(wanted, inode) != 0 &&
+	    (!own->name || strcmp(wanted, own->name) != 0))
+		complain(
+			"only the network namespace that hark runs in is read, which is not \"%s\": "
+			"try ip netns exec, or nsenter --net",
+			wanted);
+}
+
 int query_status(const struct hark_snapshot *snapshot, const struct options *options,
 		 uint32_t n_matched)
 {
@@ -76,8 +95,11 @@ int query_status(const struct hark_snapshot *snapshot, const struct options *opt
 		return STATUS_FAILED;
 	if (n_matched > 0)
 		return STATUS_MATCHED;
-	for (uint32_t i = 0; i < options->n_words; i++)
+	for (uint32_t i = 0; i < options->n_words; i++) {
+		if (!strncmp(options->words[i], NETNS, strlen(NETNS)))
+			tell_netns(snapshot, options->words[i] + strlen(NETNS));
 		if (!strpbrk(options->words[i], "=,.:*"))
 			tell_slip(options->words[i], i == 0);
+	}
 	return STATUS_NOTHING;
 }

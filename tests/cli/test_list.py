@@ -112,6 +112,17 @@ def selectors():
 
 
 @case
+def other_namespaces():
+    """what is in another namespace was not read, and that is told instead of nothing"""
+    with sockets():
+        inode = hark("--json", "4002").sockets[0]["netns"]
+        answer = hark("netns=elsewhere")
+        expect_equal(answer.status, 1, answer)
+        expect('which is not "elsewhere"' in answer.err, answer)
+        expect_equal(hark(f"netns={inode}", "5999").err, "")
+
+
+@case
 def halves():
     """a half of a split pair that was selected is not told as the whole"""
     with world():
