@@ -435,8 +435,9 @@ static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
 	if (by_text)
 		return snapshot_note(
 			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, dump->open_error,
-			"sock_diag cannot be used here: read from /proc/net, which does not tell "
-			"IPV6_V6ONLY, and the kernel could not be asked who answers");
+			"sock_diag cannot be used here: read from /proc/net, which tells neither "
+			"IPV6_V6ONLY nor SO_BINDTODEVICE, and the kernel could not be asked who "
+			"answers");
 	return 0;
 }
 
