@@ -38,12 +38,12 @@ static const struct {
 	const char *text;
 } whys[] = {
 	[HARK_WHY_NOTHING] = { NULL, "" },
-	[HARK_WHY_FAMILY] = { "family", "sockets of this family take no packets of that one" },
+	[HARK_WHY_FAMILY] = { "family", "it is a socket of the other family" },
 	[HARK_WHY_V6ONLY] = { "v6only", "IPV6_V6ONLY is set on the socket" },
 	[HARK_WHY_BOUND] = { "bound", "the socket is bound to other addresses" },
 	[HARK_WHY_NO_ADDRESS] = { "no-address", "there is no local address of this family" },
 	[HARK_WHY_NOT_LOCAL] = { "not-local",
-				 "the socket is bound to an address that is not local" },
+				 "the socket is bound to an address that this host does not have" },
 	[HARK_WHY_MULTICAST] = { "multicast", "the socket is bound to a multicast group" },
 	[HARK_WHY_BROADCAST] = { "broadcast", "the socket is bound to a broadcast address" },
 	[HARK_WHY_SHADOWED] = { "shadowed", "another socket gets it" },
