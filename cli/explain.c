@@ -38,29 +38,29 @@ static uint32_t count_others(const struct options *options, const struct hark_se
 	return n;
 }
 
-static void write_words(struct out *out, const struct options *options)
+static void write_words(struct out *out, const struct options *options, bool utf8)
 {
 	for (uint32_t i = 0; i < options->n_words; i++) {
 		out_char(out, ' ');
-		escape_text(out, ESCAPE_UTF8, options->words[i]);
+		escape_text(out, utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, options->words[i]);
 	}
 }
 
 static int explain_nothing(struct out *out, const struct options *options,
-			   const struct hark_selection *selection)
+			   const struct hark_selection *selection, bool utf8)
 {
 	uint32_t n = count_others(options, selection);
 
 	out_text(out, options->all_states ? "No socket matches" :
 					    "Nothing listens there: no listener matches");
-	write_words(out, options);
+	write_words(out, options, utf8);
 	out_text(out, ".\n");
 	if (n > 0) {
 		out_u64(out, n);
 		out_text(out, n == 1 ? " socket matches but does not listen" :
 				       " sockets match but do not listen");
 		out_text(out, " (connected, or bound and idle): hark -a");
-		write_words(out, options);
+		write_words(out, options, utf8);
 		out_char(out, '\n');
 	}
 	return out_flush(out);
@@ -88,7 +88,7 @@ static int explain(const struct options *options, const struct hark_selection *s
 	r = hark_explain(snapshot, selection, &explanation);
 	if (r == 0)
 		r = n ? render_explanation(&out, explanation, &render) :
-			explain_nothing(&out, options, selection);
+			explain_nothing(&out, options, selection, render.utf8);
 	hark_explanation_free(explanation);
 	out_fini(&out);
 	r = status_of_writing(r);

@@ -10,21 +10,32 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* What a finding is about; each is of the last one above it with a lower value. */
+enum hark_finding_depth {
+	/* a port, or (without a socket) the host, or what was looked at */
+	HARK_FINDING_HEADLINE,
+	/* the port: one of its sockets, how they go together, how to change it */
+	HARK_FINDING_PART,
+	/* that socket */
+	HARK_FINDING_DETAIL,
+};
+
 struct hark_finding {
 	const char *code; /* stable, for scripts: "dual-stack", "v6only", "shadowed" ... */
-	const char *text; /* one or two sentences */
+	const char *text; /* a few sentences */
 	/* what it rests on: the attribute, file or answer; NULL: follows from others */
 	const char *evidence;
 	uint32_t socket; /* the hark_socket that it is about, or HARK_NONE */
+	uint8_t depth;   /* enum hark_finding_depth */
 };
 
 struct hark_explanation;
 
 /*
  * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order
- * that a person asks. The snapshot should have been taken with HARK_DETAIL_ALL |
- * HARK_DETAIL_LOOKUPS, and with a query that did not leave out other sockets of the same ports. 0
- * or -ENOMEM; freed by hark_explanation_free().
+ * that a person asks; the other listeners of their ports are explained with them. The snapshot
+ * should have been taken with HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS, and with a query that did not
+ * leave those out. 0 or -ENOMEM; freed by hark_explanation_free().
  */
 int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
 		 struct hark_explanation **ret);

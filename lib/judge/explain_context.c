@@ -1,199 +1,263 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds a listener, what other tools make of it, and which settings are behind it. */
+/* Who holds a listener, how its server is told what to serve, and which settings are behind it. */
 #include <string.h>
 
 #include "explanation.h"
 #include "hints.h"
 
-static const struct hark_process *holder_process(const struct hark_explanation *x, uint32_t holder)
+#define SHORT_ID 12 /* digits of a container's id that people go by */
+
+static const struct hark_process *process_of(const struct hark_explanation *x, uint32_t holder)
 {
 	return &x->snapshot->processes.items[x->snapshot->holders.items[holder].process];
 }
 
-static bool is_same_command(const struct hark_process *a, const struct hark_process *b)
+static bool is_same(const char *a, const char *b)
 {
-	return a->command && b->command && !strcmp(a->command, b->command);
+	return a == b || (a && b && !strcmp(a, b));
 }
 
-/* "apache2 (pid 2533 and 5 more), haproxy (pid 12)": the distinct processes that hold a socket. */
-static const char *list_holders(struct hark_explanation *x, const struct hark_socket *socket)
+/* Processes that are told of together: a pool of workers. */
+static bool is_same_pool(const struct hark_process *a, const struct hark_process *b)
 {
-	uint32_t end = socket->first_holder + socket->n_holders, n_listed = 0, n_left = 0;
+	return a == b || (a->command && is_same(a->command, b->command) &&
+			  is_same(a->unit, b->unit) && is_same(a->container, b->container));
+}
+
+/* "apache2.service", "docker container 3f2a9c1b7d5e"; NULL: neither is known. */
+static const char *origin_text(struct hark_explanation *x, const struct hark_process *process)
+{
+	if (!process)
+		return NULL;
+	if (process->container)
+		return say(x, "%s container %.*s", process->runtime ? process->runtime : "the",
+			   SHORT_ID, process->container);
+	return process->unit;
+}
+
+/* One pool in the words of a list. */
+static const char *pool_text(struct hark_explanation *x, const struct hark_process *process,
+			     uint32_t n_others)
+{
+	const char *origin = origin_text(x, process);
+	const char *others = n_others ? say(x, " and %u more", n_others) : "";
+
+	return say(x, "%s (pid %u%s%s%s)", process->command ? process->command : "a process",
+		   process->pid, others, origin ? ", " : "", origin ? origin : "");
+}
+
+/* The holders of sockets that follow one another do so as well. */
+struct holder_range {
+	uint32_t first, end;
+};
+
+static struct holder_range holders_of(const struct hark_explanation *x, const struct alike *alike)
+{
+	struct holder_range range = { 0, 0 };
+
+	for (uint32_t i = alike->first; i < alike->first + alike->n; i++) {
+		const struct hark_socket *socket = socket_at(x, i);
+
+		if (!socket->n_holders)
+			continue;
+		if (range.first == range.end)
+			range.first = socket->first_holder;
+		range.end = socket->first_holder + socket->n_holders;
+	}
+	return range;
+}
+
+static bool is_first_of_pool(const struct hark_explanation *x, struct holder_range range,
+			     uint32_t h)
+{
+	for (uint32_t i = range.first; i < h; i++)
+		if (is_same_pool(process_of(x, i), process_of(x, h)))
+			return false;
+	return true;
+}
+
+static uint32_t count_others(const struct hark_explanation *x, struct holder_range range,
+			     uint32_t h)
+{
+	const struct hark_process *process = process_of(x, h);
+	uint32_t n = 0;
+
+	for (uint32_t i = h + 1; i < range.end; i++) {
+		bool is_new = process_of(x, i) != process &&
+			      is_same_pool(process_of(x, i), process);
+
+		/* One process may hold several descriptors, and several sockets. */
+		for (uint32_t j = h + 1; j < i && is_new; j++)
+			is_new = process_of(x, j) != process_of(x, i);
+		n += is_new;
+	}
+	return n;
+}
+
+/* "systemd (pid 1, init.scope), rpcbind (pid 610, rpcbind.service)" */
+static const char *list_holders(struct hark_explanation *x, struct holder_range range)
+{
+	uint32_t n_listed = 0, n_left = 0;
 	const char *list = NULL;
 
-	for (uint32_t h = socket->first_holder; h < end; h++) {
-		const struct hark_process *process = holder_process(x, h), *last = process;
-		uint32_t n_others = 0;
-		bool is_told = false;
-
-		for (uint32_t i = socket->first_holder; i < h && !is_told; i++)
-			is_told = is_same_command(holder_process(x, i), process) ||
-				  holder_process(x, i) == process;
-		if (is_told)
+	for (uint32_t h = range.first; h < range.end; h++) {
+		if (!is_first_of_pool(x, range, h))
 			continue;
 		if (n_listed == MAX_LISTED) {
 			n_left++;
 			continue;
 		}
-		/* The descriptors of one process follow one another. */
-		for (uint32_t i = h + 1; i < end; i++) {
-			const struct hark_process *other = holder_process(x, i);
-
-			n_others += other != last && is_same_command(other, process);
-			last = other;
-		}
 		list = append_text(x, list, ", ",
-				   n_others ?
-					   arena_printf(&x->arena, "%s (pid %u and %u more)",
-							process->command, process->pid, n_others) :
-					   arena_printf(&x->arena, "%s (pid %u)",
-							process->command ? process->command : "?",
-							process->pid));
+				   pool_text(x, process_of(x, h), count_others(x, range, h)));
 		n_listed++;
 	}
-	return n_left ? arena_printf(&x->arena, "%s and %u more", list ? list : "", n_left) : list;
+	return n_left ? say(x, "%s and %u more", list ? list : "", n_left) : list;
 }
 
-static void tell_holders_of(struct hark_explanation *x, uint32_t i)
+static void tell_known_holders(struct hark_explanation *x, const struct alike *alike)
 {
-	const struct hark_snapshot *snapshot = x->snapshot;
-	const struct hark_socket *socket = socket_at(x, i);
-	const struct hark_process *origin = hark_snapshot_socket_origin(snapshot, i);
-	const char *of = origin && origin->unit ? origin->unit : NULL;
+	const struct hark_holder *holder;
+	struct holder_range range = holders_of(x, alike);
+	uint32_t n_unheld = 0;
+	bool is_complete = true;
 
-	if (socket->n_holders) {
-		const struct hark_holder *holder = &snapshot->holders.items[socket->first_holder];
-		const struct hark_process *process = &snapshot->processes.items[holder->process];
-
-		of = process->container ? process->container : process->unit;
-		add_finding(x, "holders", i,
-			    arena_printf(&x->arena, "Held by %s%s%s.%s", list_holders(x, socket),
-					 of ? " of " : "", of ? of : "",
-					 socket->holders_complete ?
-						 "" :
-						 " There may be others, which may not be seen."),
-			    arena_printf(&x->arena, "/proc/%u/fd/%u is socket:[%u]", process->pid,
-					 holder->fd, socket->inode));
-	} else if (socket->holders == HARK_DENIED) {
-		add_finding(
-			x, "holders-denied", i,
-			arena_printf(
-				&x->arena,
-				"Who holds it may not be seen without privilege; user id %u made it%s%s.",
-				socket->uid, of ? ", in " : "", of ? of : ""),
-			of ? "idiag_uid, and the socket's own cgroup (INET_DIAG_CGROUP_ID)" :
-			     "idiag_uid");
-	} else if (socket->holders == HARK_ABSENT) {
-		add_finding(
-			x, "no-holder", i,
-			"No process holds it: it belongs to the kernel, or to no descriptor (in flight, or in an "
-			"io_uring table).",
-			"every /proc/PID/fd was read");
+	for (uint32_t i = alike->first; i < alike->first + alike->n; i++) {
+		is_complete &= socket_at(x, i)->holders_complete;
+		n_unheld += !socket_at(x, i)->n_holders;
 	}
+	holder = &x->snapshot->holders.items[range.first];
+	add_finding(x, HARK_FINDING_DETAIL, "holders", alike->first,
+		    say(x, "Held by %s.%s%s", list_holders(x, range),
+			is_complete ?
+				"" :
+				" There may be other holders, which cannot be seen from here.",
+			n_unheld ? say(x, " Of the sockets, %u have no holder that can be seen.",
+				       n_unheld) :
+				   ""),
+		    say(x, "/proc/%u/fd/%u is socket:[%u]", process_of(x, range.first)->pid,
+			holder->fd, socket_at(x, holder->socket)->inode));
 }
 
-/* Of a SO_REUSEPORT group each member has a holder of its own. */
 void tell_holders(struct hark_explanation *x, const struct alike *alike)
 {
-	for (uint32_t i = 0; i < alike->n && i < MAX_LISTED; i++)
-		tell_holders_of(x, alike->first + i);
+	const struct hark_socket *socket = socket_at(x, alike->first);
+	struct holder_range range = holders_of(x, alike);
+	const char *origin = origin_text(x, hark_snapshot_socket_origin(x->snapshot, alike->first));
+
+	if (range.first < range.end) {
+		tell_known_holders(x, alike);
+		return;
+	}
+	switch ((enum hark_presence)socket->holders) {
+	case HARK_DENIED:
+		add_finding(
+			x, HARK_FINDING_DETAIL, "holders-denied", alike->first,
+			say(x,
+			    "Which process holds it cannot be seen from here. The user with id %u "
+			    "opened it%s%s.",
+			    socket->uid, origin ? ", in " : "", origin ? origin : ""),
+			origin ?
+				"/proc/PID/fd is denied; idiag_uid and INET_DIAG_CGROUP_ID are not" :
+				"/proc/PID/fd is denied; the socket's uid is not");
+		break;
+	case HARK_ABSENT:
+		add_finding(
+			x, HARK_FINDING_DETAIL, "no-holder", alike->first,
+			"No process has it open. Either it belongs to the kernel (as those of NFS and "
+			"WireGuard do), or its descriptor is on its way from one process to another, or "
+			"in an io_uring.",
+			"every /proc/PID/fd was read");
+		break;
+	case HARK_UNSUPPORTED:
+		add_finding(
+			x, HARK_FINDING_DETAIL, "holders-unknown", alike->first,
+			say(x,
+			    "Which process holds it is not known. The user with id %u opened it.",
+			    socket->uid),
+			"/proc could not be read");
+		break;
+	case HARK_KNOWN:
+		break;
+	}
 }
 
-void tell_tools(struct hark_explanation *x, const struct alike *alike)
+/* Whether this is the first time; a server is told of once, however many ports it has. */
+static bool note_hint(struct hark_explanation *x, const char *code)
 {
-	const struct hark_socket *socket = socket_at(x, alike->first);
-	const char *protocol = hark_protocol_name((enum hark_protocol)socket->protocol);
-	const char *option = socket->protocol == HARK_PROTOCOL_TCP ? "t" :
-			     socket->protocol == HARK_PROTOCOL_UDP ? "u" :
-								     "";
-	char address[HARK_ADDR_TEXT_SIZE];
-	bool serves_ipv4 = hark_socket_serves(socket, HARK_FAMILY_INET);
+	const char **hint;
 
-	if (!*option)
+	for (uint32_t i = 0; i < x->hints.n; i++)
+		if (!strcmp(x->hints.items[i], code))
+			return false;
+	hint = array_push(&x->hints);
+	x->has_failed |= !hint;
+	if (hint)
+		*hint = code;
+	return hint;
+}
+
+void tell_hints(struct hark_explanation *x, uint32_t first, uint32_t n)
+{
+	const struct alike port = { first, n };
+	const struct holder_range range = holders_of(x, &port);
+
+	if (is_copied_to(socket_at(x, first)))
 		return;
-	hark_addr_format(&socket->local, address);
-	if (socket->family == HARK_FAMILY_INET) {
-		add_finding(
-			x, "shown-as-ipv4", alike->first,
-			arena_printf(
-				&x->arena,
-				"\"netstat -A inet\", \"netstat -4\", \"ss -4\" and \"lsof -i4\" show it (netstat as "
-				"\"%s %s:%u\"): it is an IPv4 socket.",
-				protocol, address, socket->local_port),
-			arena_printf(&x->arena, "it stands in /proc/net/%s", protocol));
-		return;
+	for (uint32_t h = range.first; h < range.end; h++) {
+		const struct server_hint *hint = server_hint_for(process_of(x, h));
+
+		if (hint && note_hint(x, hint->code))
+			add_finding(x, HARK_FINDING_PART, hint->code,
+				    x->snapshot->holders.items[h].socket,
+				    say(x, "To change it for %s: %s", hint->server, hint->text),
+				    NULL);
 	}
-	if (serves_ipv4) {
-		add_finding(
-			x, "hidden-from-ipv4", alike->first,
-			arena_printf(
-				&x->arena,
-				"\"netstat -A inet\", \"netstat -4\", \"ss -4\" and \"lsof -i4\" leave it out, although "
-				"it serves IPv4: they go by the family of the socket, which is IPv6. \"netstat "
-				"-l%sn\" shows it as \"%s6 %s:%u\", the same as it would an IPv6-only one.",
-				option, protocol, address, socket->local_port),
-			arena_printf(&x->arena,
-				     "it stands in /proc/net/%s6, which does not tell IPV6_V6ONLY",
-				     protocol));
-		return;
-	}
+}
+
+static void tell_bindv6only(struct hark_explanation *x, const struct hark_namespace *namespace)
+{
+	bool is_on = namespace->bindv6only == HARK_YES;
+	const char *exception = "";
+
+	if (x->exception != HARK_NONE)
+		exception = say(x, " %s shows it: the option is %s there all the same.",
+				name_of(x, socket_at(x, x->exception)), is_on ? "off" : "on");
 	add_finding(
-		x, "not-ipv4", alike->first,
-		arena_printf(
-			&x->arena,
-			"\"netstat -A inet\", \"netstat -4\", \"ss -4\" and \"lsof -i4\" leave it out, and rightly "
-			"so. But \"netstat -l%sn\" shows it as \"%s6 %s:%u\", the same as it would one that "
-			"serves IPv4.",
-			option, protocol, address, socket->local_port),
-		arena_printf(&x->arena,
-			     "it stands in /proc/net/%s6, which does not tell IPV6_V6ONLY",
-			     protocol));
-}
-
-void tell_hints(struct hark_explanation *x, const struct alike *alike)
-{
-	const struct hark_socket *socket = socket_at(x, alike->first);
-
-	for (uint32_t h = socket->first_holder; h < socket->first_holder + socket->n_holders; h++) {
-		const struct hark_process *process =
-			&x->snapshot->processes.items[x->snapshot->holders.items[h].process];
-		const struct server_hint *hint = server_hint_for(process);
-		bool is_told = false;
-
-		if (!hint)
-			continue;
-		for (uint32_t i = 0; i < x->findings.n; i++)
-			is_told |= !strcmp(x->findings.items[i].code, hint->code);
-		if (!is_told)
-			add_finding(x, hint->code, alike->first,
-				    arena_printf(&x->arena, "To change it. %s", hint->text), NULL);
-		return;
-	}
+		x, HARK_FINDING_HEADLINE, is_on ? "bindv6only-on" : "bindv6only-off", HARK_NONE,
+		say(x,
+		    "net.ipv6.bindv6only is %u here: a new IPv6 socket begins with IPV6_V6ONLY %s. That "
+		    "is only the default, which a program overrides for its own sockets by "
+		    "setsockopt().%s Sockets that exist keep what they have when it is changed.",
+		    is_on, is_on ? "on, for IPv6 only" : "off, as dual-stack", exception),
+		is_on ? "/proc/sys/net/ipv6/bindv6only is 1" :
+			"/proc/sys/net/ipv6/bindv6only is 0");
 }
 
 void tell_settings(struct hark_explanation *x, uint32_t netns)
 {
 	const struct hark_namespace *namespace = &x->snapshot->namespaces.items[netns];
 
-	if (namespace->ipv6_disabled == HARK_YES)
-		add_finding(
-			x, "ipv6-disabled", HARK_NONE,
-			"IPv6 is disabled here. That takes the IPv6 addresses away, not the sockets: an IPv6 socket "
-			"with IPV6_V6ONLY off goes on serving IPv4, and netstat goes on calling it \"tcp6\"; one with "
-			"IPV6_V6ONLY on gets nothing.",
-			"/proc/sys/net/ipv6/conf/all/disable_ipv6 is 1, or there is no /proc/sys/net/ipv6");
-	if (!x->has_wildcard || namespace->bindv6only == HARK_UNKNOWN)
+	if (!x->has_listener)
 		return;
+	if (x->has_ipv6 && namespace->ipv6_disabled == HARK_YES)
+		add_finding(
+			x, HARK_FINDING_HEADLINE, "ipv6-disabled", HARK_NONE,
+			"IPv6 is disabled here. That takes away the IPv6 addresses, not the IPv6 sockets: one "
+			"that is dual-stack goes on serving IPv4, and netstat goes on calling it \"tcp6\" or "
+			"\"udp6\"; one that is for IPv6 only gets nothing.",
+			"/proc/sys/net/ipv6/conf/all/disable_ipv6 is 1");
+	if (x->has_wildcard && namespace->bindv6only != HARK_UNKNOWN)
+		tell_bindv6only(x, namespace);
+	if (namespace->sk_lookup == HARK_YES)
+		add_finding(
+			x, HARK_FINDING_HEADLINE, "sk-lookup", HARK_NONE,
+			"A BPF sk_lookup program is attached here. It can hand a packet to a socket of "
+			"another address or port, before the kernel looks for one; what the kernel answered "
+			"above takes it into account.",
+			"BPF_PROG_QUERY tells of a program in this network namespace");
 	add_finding(
-		x, namespace->bindv6only == HARK_YES ? "bindv6only-on" : "bindv6only-off",
-		HARK_NONE,
-		namespace->bindv6only == HARK_YES ?
-			"net.ipv6.bindv6only is 1 here: a new IPv6 socket begins with IPV6_V6ONLY on. That is only "
-			"the default: a program's own setsockopt(IPV6_V6ONLY) overrides it, and sockets that are "
-			"there already keep what they have." :
-			"net.ipv6.bindv6only is 0 here: a new IPv6 socket begins with IPV6_V6ONLY off, that is, "
-			"dual-stack. That is only the default: a program's own setsockopt(IPV6_V6ONLY) overrides "
-			"it, and sockets that are there already keep what they have.",
-		namespace->bindv6only == HARK_YES ? "/proc/sys/net/ipv6/bindv6only is 1" :
-						    "/proc/sys/net/ipv6/bindv6only is 0");
+		x, HARK_FINDING_HEADLINE, "firewall-unread", HARK_NONE,
+		"This tells who gets a packet that arrives here. Whether a firewall lets it arrive was "
+		"not looked at.",
+		NULL);
 }

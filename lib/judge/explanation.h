@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of an explanation: what tells of a socket, and what of those around it. */
+/* The parts of an explanation: what tells of a port, of its sockets, and of what is around them. */
 #ifndef EXPLANATION_H
 #define EXPLANATION_H
 
@@ -7,37 +7,64 @@
 
 #include "rows.h"
 
-#define MAX_LISTED 6 /* addresses or processes in one sentence */
+#define MAX_LISTED 6u /* addresses, sockets or processes in one sentence */
 
 struct hark_explanation {
 	struct arena arena;
 	ARRAY(struct hark_finding) findings;
+	ARRAY(const char *) hints; /* codes of those that were given */
 	const struct hark_snapshot *snapshot;
-	bool has_ipv6;     /* an IPv6 socket was told of */
-	bool has_wildcard; /* one bound to :: */
-	bool has_failed;   /* memory ran out */
+	uint32_t exception; /* a socket told of whose IPV6_V6ONLY is not bindv6only, or HARK_NONE */
+	bool has_listener;  /* one was told of */
+	bool has_ipv6;      /* an IPv6 one */
+	bool has_wildcard;  /* one bound to ::, which IPV6_V6ONLY makes a difference to */
+	bool has_failed;    /* memory ran out */
 };
 
-/*
- * The members of a port that differ in nothing that a person would see: a SO_REUSEPORT group is
- * one.
- */
+/* The members of a port that differ in nothing a person would see: a SO_REUSEPORT group is one. */
 struct alike {
 	uint32_t first, n;
 };
 
-/* `text` NULL: memory ran out. */
-void add_finding(struct hark_explanation *x, const char *code, uint32_t socket, const char *text,
-		 const char *evidence);
+/* Text that lives as long as the explanation; NULL, and has_failed, where memory ran out. */
+#define say(x, ...) said(x, arena_printf(&(x)->arena, __VA_ARGS__))
+
+static inline const char *said(struct hark_explanation *x, const char *text)
+{
+	x->has_failed |= !text;
+	return text;
+}
+
+void add_finding(struct hark_explanation *x, enum hark_finding_depth depth, const char *code,
+		 uint32_t socket, const char *text, const char *evidence);
 
 static inline const struct hark_socket *socket_at(const struct hark_explanation *x, uint32_t i)
 {
 	return &x->snapshot->sockets.items[i];
 }
 
-/* "0.0.0.0:80", "[::]:80", "[fe80::1%eth0]:80". */
-const char *endpoint_text(struct hark_explanation *x, const struct hark_addr *addr, uint16_t port,
-			  uint8_t family);
+static inline bool is_copied_to(const struct hark_socket *socket)
+{
+	return socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP;
+}
+
+static inline const char *family_text(int family)
+{
+	return family == HARK_FAMILY_INET ? "IPv4" : "IPv6";
+}
+
+/* "0.0.0.0:80", "[fe80::1%eth0]:80"; a mapped address is the IPv4 one that it is. */
+const char *endpoint_text(struct hark_explanation *x, uint32_t netns, const struct hark_addr *addr,
+			  uint16_t port);
+
+/* Where it listens: "0.0.0.0:80", "[::]:80 on eth0"; of a raw socket the address alone. */
+const char *name_of(struct hark_explanation *x, const struct hark_socket *socket);
+
+/* "192.168.1.241", "fe80::1%eth0", "127.0.0.0/8" */
+const char *place_text(struct hark_explanation *x, const struct hark_place *place);
+
+/* What arrives at it, in the singular: "connection", "datagram", "packet". */
+const char *packet_text(const struct hark_socket *socket);
 
 /* The item behind the list (NULL: there is none yet). */
 const char *append_text(struct hark_explanation *x, const char *list, const char *separator,
@@ -46,10 +73,18 @@ const char *append_text(struct hark_explanation *x, const char *list, const char
 /* What a row of the snapshot rests on. */
 const char *socket_evidence(struct hark_explanation *x, const struct hark_socket *socket);
 
-/* Which sockets there are, and of which kind; `is_first` of its port. */
-void tell_socket(struct hark_explanation *x, const struct alike *alike, bool is_first);
+/* The port as a whole, in one sentence; and how its sockets share the work, where that puzzles. */
+void tell_headline(struct hark_explanation *x, uint32_t first, uint32_t n);
+void tell_pair(struct hark_explanation *x, uint32_t first, uint32_t n);
 
-/* What they get of a family. */
+/* Sockets that do not listen. */
+void tell_others(struct hark_explanation *x, uint32_t first, uint32_t n,
+		 const struct hark_selection *selection);
+
+/* Which sockets there are, and of which kind. */
+void tell_kind(struct hark_explanation *x, const struct alike *alike);
+
+/* What they get of a family, and who gets the rest. */
 void tell_answer(struct hark_explanation *x, const struct alike *alike, enum hark_family family);
 
 void tell_holders(struct hark_explanation *x, const struct alike *alike);
@@ -57,10 +92,10 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike);
 /* Why the tools that people know show the socket as they do. */
 void tell_tools(struct hark_explanation *x, const struct alike *alike);
 
-/* How a well-known server that holds it is told which families to serve. */
-void tell_hints(struct hark_explanation *x, const struct alike *alike);
+/* How the well-known servers that hold a port's sockets are told which families to serve. */
+void tell_hints(struct hark_explanation *x, uint32_t first, uint32_t n);
 
-/* bindv6only and disable_ipv6: once, behind all ports, where an IPv6 socket was told of. */
+/* bindv6only, disable_ipv6 and the like: once, behind all ports, as far as they matter. */
 void tell_settings(struct hark_explanation *x, uint32_t netns);
 
 #endif

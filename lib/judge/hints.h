@@ -9,7 +9,8 @@ struct server_hint {
 	const char *code;    /* of the finding: "hint-apache" */
 	const char *command; /* glob of /proc/PID/comm */
 	const char *line;    /* glob of the command line, or NULL: any */
-	const char *text;    /* one or two sentences */
+	const char *server;  /* its name, for a person */
+	const char *text;    /* a sentence or two: "To change it for SERVER: TEXT" */
 };
 
 /* The hint for a process, or NULL. */

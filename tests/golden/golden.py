@@ -50,6 +50,11 @@ CASES = {
     "hidden-debug.json": "hidden json debug",
     "hidden-notes": "hidden notes",
     "hidden-notes-debug": "hidden notes debug ascii",
+    "founding-explain": "founding explain",
+    "founding-explain-80": "founding explain width=80 color",
+    "rich-explain": "rich explain ascii",
+    "rich-explain-80": "rich explain width=80 color",
+    "connections-explain": "connections explain width=100",
     "empty": "empty table width=80 summary",
     "empty.json": "empty json",
     "empty.ndjson": "empty ndjson",
@@ -154,7 +159,7 @@ def check_escapes(show):
     """No control, no invalid byte and no hidden character gets out but for our own colours."""
     problems = []
     for arguments in ("rich table", "rich table ascii", "rich csv", "rich json", "rich ndjson",
-                      "rich table columns=command,cmdline,unit"):
+                      "rich table columns=command,cmdline,unit", "rich explain", "rich explain ascii"):
         text = run(show, arguments).stdout
         if arguments.endswith("ascii") and not text.isascii():
             problems.append(f"{arguments}: not ASCII")
@@ -164,11 +169,25 @@ def check_escapes(show):
     return problems
 
 
+def check_wrapping(show):
+    """An explanation keeps to the screen, and says the same words on every one."""
+    problems, words = [], run(show, "rich explain").stdout.split()
+    for width in (1, 20, 40, 41, 57, 80, 100, 101, 300):
+        text = run(show, f"rich explain width={width}").stdout.decode()
+        if text.encode().split() != words:
+            problems.append(f"width {width}: other words")
+        limit = min(max(width, 40), 100)
+        problems += [f"width {width}: {ascii(line)}" for line in text.splitlines()
+                     if len(line) > limit and len(line.split()) > 1]
+    return problems
+
+
 def main(show):
     behaviours = {"a full disk is told": check_full_disk,
                   "a reader that goes away is told": check_reader_gone,
                   "a slow reader gets everything": check_slow_reader,
-                  "nothing hidden gets out": check_escapes}
+                  "nothing hidden gets out": check_escapes,
+                  "an explanation is wrapped": check_wrapping}
     tap = Tap(len(CASES) + len(MISTAKES) + len(behaviours))
     for name, arguments in CASES.items():
         tap.check(f"{name}: {arguments}", check_case(show, name, arguments))

@@ -34,12 +34,25 @@ int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struc
 	return 0;
 }
 
+static int render_explained(struct out *out, const struct hark_snapshot *snapshot,
+			    const struct render_options *options)
+{
+	struct hark_explanation *explanation;
+	int r = hark_explain(snapshot, NULL, &explanation);
+
+	if (r < 0)
+		return r;
+	r = render_explanation(out, explanation, options);
+	hark_explanation_free(explanation);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*render)(struct out *, const struct hark_snapshot *, const struct render_options *);
 } formats[] = {
 	{ "table", render_table }, { "json", render_json },   { "ndjson", render_ndjson },
-	{ "csv", render_csv },     { "notes", render_notes },
+	{ "csv", render_csv },     { "notes", render_notes }, { "explain", render_explained },
 };
 
 static int read_option(const char *word, struct render_options *options, const char **list,

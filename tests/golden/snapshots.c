@@ -161,6 +161,31 @@ static void hold(struct hark_snapshot *snapshot, uint32_t process_index, uint32_
 	socket->holders = HARK_KNOWN;
 }
 
+/* The questions to the kernel: who gets the first address of each family that one answers. */
+static void ask(struct hark_snapshot *snapshot)
+{
+	static const char *const first_places[] = { "127.0.0.1", "::1" };
+
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		for (int family = 0; family < HARK_FAMILY_N_; family++) {
+			struct hark_lookup *lookup;
+
+			if (socket->answers[family].verdict != HARK_VERDICT_ALL)
+				continue;
+			lookup = array_push(&snapshot->lookups);
+			*lookup = (struct hark_lookup){ .ifindex = 1,
+							.n_places = family == V4 ? 2 : 3,
+							.socket = i,
+							.port = socket->local_port,
+							.protocol = socket->protocol,
+							.family = (uint8_t)family };
+			hark_addr_parse(first_places[family], &lookup->addr);
+		}
+	}
+}
+
 /* The machine of the ServerFault question. */
 static struct hark_snapshot *founding(void)
 {
@@ -219,6 +244,7 @@ static struct hark_snapshot *founding(void)
 	v6only(udp(s, V6, "::", 111));
 	hold(s, init, 44);
 	hold(s, rpcbind, 7);
+	ask(s);
 	return s;
 }
 

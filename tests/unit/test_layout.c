@@ -111,46 +111,101 @@ const struct hark_finding *hark_explanation_finding(const struct hark_explanatio
 	return i < n_findings ? &findings[i] : NULL;
 }
 
-static void check_prose(const char *text, const char *evidence, unsigned int width,
-			const char *expected)
+static void check_prose(const struct hark_finding *given, uint32_t n,
+			const struct render_options *options, const char *expected)
 {
-	const struct hark_finding finding = { .code = "test", .text = text, .evidence = evidence };
-	struct render_options options = { .width = width };
 	struct out out;
 
-	findings = &finding;
-	n_findings = 1;
+	findings = given;
+	n_findings = n;
 	out_init(&out, -1);
-	assert_int_equal(render_explanation(&out, NULL, &options), 0);
+	assert_int_equal(render_explanation(&out, NULL, options), 0);
 	out_char(&out, '\0');
 	assert_string_equal(out.bytes, expected);
 	out_fini(&out);
 }
 
-static void test_prose(void **state)
+static void check_sentence(const char *text, const char *evidence, unsigned int width,
+			   const char *expected)
 {
+	const struct hark_finding finding = { .text = text, .evidence = evidence };
+	const struct render_options options = { .width = width };
+
+	check_prose(&finding, 1, &options, expected);
+}
+
+static void test_sentences(void **state)
+{
+	static const char words[] =
+		"It serves IPv4 through its IPv6 socket: one socket, both families, "
+		"all of its addresses, day and night.";
+
 	(void)state;
-	check_prose("It serves IPv4 through its IPv6 socket.", NULL, 0,
-		    "It serves IPv4 through its IPv6 socket.\n");
-	check_prose("It serves IPv4 through its IPv6 socket.", "sock_diag: v6only 0", 20,
-		    "It serves IPv4\nthrough its IPv6\nsocket.\n"
-		    "    sock_diag:\n    v6only 0\n");
-	check_prose("exactly so", NULL, 10, "exactly so\n");
-	check_prose("exactly so", NULL, 9, "exactly\nso\n");
+	check_sentence(
+		words, NULL, 0,
+		"It serves IPv4 through its IPv6 socket: one socket, both families, all of its "
+		"addresses, day and night.\n");
+	check_sentence(words, "sock_diag: inode 12, cookie 00000000000012, v6only 0", 45,
+		       "It serves IPv4 through its IPv6 socket: one\n"
+		       "socket, both families, all of its addresses,\n"
+		       "day and night.\n"
+		       "    sock_diag: inode 12, cookie\n"
+		       "    00000000000012, v6only 0\n");
+	/* Neither narrower than 40 columns nor wider than 100. */
+	check_sentence(words, NULL, 3,
+		       "It serves IPv4 through its IPv6 socket:\n"
+		       "one socket, both families, all of its\n"
+		       "addresses, day and night.\n");
+	check_sentence(
+		words, NULL, 1000,
+		"It serves IPv4 through its IPv6 socket: one socket, both families, all of its "
+		"addresses, day and\nnight.\n");
 	/* Words that are longer than a line stay whole. */
-	check_prose("2001:db8:feed:1:3a9c:12ff:fe01:9d20 and on", NULL, 10,
-		    "2001:db8:feed:1:3a9c:12ff:fe01:9d20\nand on\n");
-	check_prose("a\033b", NULL, 10, "a\\x1bb\n");
-	check_prose("", NULL, 10, "");
-	check_prose("too narrow", "by far", 3, "too\nnarrow\n    by far\n");
+	check_sentence(
+		"2001:db8:feed:1:3a9c:12ff:fe01:9d20-2001:db8:feed:1:3a9c:12ff:fe01:9d24 and on",
+		NULL, 40,
+		"2001:db8:feed:1:3a9c:12ff:fe01:9d20-2001:db8:feed:1:3a9c:12ff:fe01:9d24\n"
+		"and on\n");
+	check_sentence("a\033b\n", NULL, 40, "a\\x1bb\\x0a\n");
+	check_sentence("", NULL, 40, "");
+}
+
+/* What is about a thing stands below it; ports, and what is about none, stand apart. */
+static void test_nesting(void **state)
+{
+	static const struct hark_finding nested[] = {
+		{ .text = "a port", .socket = 0, .depth = HARK_FINDING_HEADLINE },
+		{ .text = "a socket", .evidence = "its row", .depth = HARK_FINDING_PART },
+		{ .text = "a detail", .evidence = "an answer", .depth = HARK_FINDING_DETAIL },
+		{ .text = "a port", .socket = 1, .depth = HARK_FINDING_HEADLINE },
+		{ .text = "the host", .socket = HARK_NONE, .depth = HARK_FINDING_HEADLINE },
+	};
+
+	(void)state;
+	check_prose(nested, 5, &(struct render_options){ .width = 80 },
+		    "a port\n"
+		    "  a socket\n"
+		    "      its row\n"
+		    "    a detail\n"
+		    "        an answer\n"
+		    "\na port\n"
+		    "\nthe host\n");
+	check_prose(nested, 5, &(struct render_options){ .color = true },
+		    "\033[1ma port\033[0m\n"
+		    "  a socket\n"
+		    "      \033[2mits row\033[0m\n"
+		    "    a detail\n"
+		    "        \033[2man answer\033[0m\n"
+		    "\n\033[1ma port\033[0m\n"
+		    "\nthe host\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_uncut), cmocka_unit_test(test_spill),
-		cmocka_unit_test(test_cut),   cmocka_unit_test(test_vanish),
-		cmocka_unit_test(test_prose),
+		cmocka_unit_test(test_uncut),     cmocka_unit_test(test_spill),
+		cmocka_unit_test(test_cut),       cmocka_unit_test(test_vanish),
+		cmocka_unit_test(test_sentences), cmocka_unit_test(test_nesting),
 	};
 
 	return cmocka_run_group_tests_name("layout", tests, NULL, NULL);
