@@ -22,6 +22,12 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr);
 
+/*
+ * Of these protocols, a bit mask of 1 << enum hark_protocol, those that may have sockets in the
+ * namespace; all where that is not told.
+ */
+uint32_t protocols_in_use(struct hark_source *source, uint32_t protocols);
+
 /* Makes one row of each MPTCP listener. */
 int mptcp_fold(struct hark_snapshot *snapshot);
 

@@ -461,6 +461,7 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr)
 {
 	struct dump dump = { .snapshot = snapshot, .filter = filter };
+	uint32_t protocols = protocols_in_use(source, filter->protocols);
 	struct nl nl;
 	int r = 0;
 
@@ -468,7 +469,7 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 	if (dump.open_error == -ENOMEM)
 		return dump.open_error;
 	for (dump.protocol = 0; dump.protocol < HARK_PROTOCOL_N_ && r == 0; dump.protocol++) {
-		if (!(filter->protocols & 1u << dump.protocol))
+		if (!(protocols & 1u << dump.protocol))
 			continue;
 		if (dump.protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(&dump))
 			continue;

@@ -165,7 +165,8 @@ static int plan_first_round(struct judge *judge)
 	for (uint32_t i = 0; i < judge->classes.n && r == 0; i++) {
 		struct class *class = &judge->classes.items[i];
 
-		class->is_asked = can_ask(judge, &judge->groups.items[class->group],
+		class->is_asked = !class->is_void &&
+				  can_ask(judge, &judge->groups.items[class->group],
 					  (enum hark_family) class->family) &&
 				  !judge_vrf_of(judge, class->ifindex);
 		if (class->is_asked)

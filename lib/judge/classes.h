@@ -12,6 +12,7 @@ struct group {
 	uint8_t protocol;  /* enum hark_protocol that the kernel is asked for */
 	uint16_t port;
 	bool has_families[HARK_FAMILY_N_]; /* that some listener might answer */
+	bool has_wildcard;                 /* some listener is bound to no address */
 	uint32_t first_class[HARK_FAMILY_N_], n_classes[HARK_FAMILY_N_];
 	uint32_t first_name[HARK_FAMILY_N_], n_names[HARK_FAMILY_N_]; /* in judge->names, sorted */
 	uint32_t first_device,
@@ -36,6 +37,7 @@ struct class
 	int8_t reach;  /* widest of them, -1 where that is not known */
 	uint8_t family;
 	bool is_asked;
+	bool is_void; /* all that listen are bound to other addresses: nobody gets it */
 };
 
 /* A SO_REUSEPORT group wins as one: its members share one tally, that of their representative. */

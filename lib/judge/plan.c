@@ -391,6 +391,8 @@ static int add_rest(struct judge *judge, struct group *group, enum hark_family f
 	class->place = HARK_NONE;
 	class->n_places = n + n_prefixes;
 	class->reach = rest.reach;
+	class->is_void = !group->has_wildcard &&
+			 judge->snapshot->namespaces.items[judge->netns].sk_lookup != HARK_YES;
 	return 0;
 }
 
@@ -425,6 +427,7 @@ static int plan_group(struct judge *judge, uint32_t first, uint32_t n)
 		bool is_ipv4 = hark_addr_is_ipv4(&socket->local);
 
 		judge->order.items[i].group = judge->groups.n - 1;
+		group->has_wildcard |= hark_addr_is_any(&socket->local);
 		group->has_families[HARK_FAMILY_INET] |=
 			socket_can_take(socket, HARK_FAMILY_INET) &&
 			(is_ipv4 || hark_addr_is_any(&socket->local));

@@ -202,7 +202,11 @@ static int conclude_class(struct judge *judge, uint32_t i)
 {
 	struct class *class = &judge->classes.items[i];
 	const struct group *group = &judge->groups.items[class->group];
-	bool is_answered = class->is_asked && (class->error == 0 || class->error == -ENOENT);
+	bool is_answered;
+
+	if (class->is_void)
+		return 0;
+	is_answered = class->is_asked && (class->error == 0 || class->error == -ENOENT);
 
 	for (uint32_t p = group->first; p < group->first + group->n; p++) {
 		struct tally *tally = tally_of(judge, (enum hark_family) class->family, p);

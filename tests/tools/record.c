@@ -31,6 +31,7 @@ static const char *const files[] = {
 	"net/icmp",
 	"net/icmp6",
 	"net/fib_trie",
+	"net/protocols",
 	"net/if_inet6",
 	"net/sctp/eps",
 	"sys/net/ipv6/bindv6only",

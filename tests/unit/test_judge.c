@@ -98,7 +98,7 @@ static const struct judged_case cases[] = {
 	  { NULL } },
 	{ "an address that is not local",
 	  BY_KERNEL,
-	  { { "tcp", 4, "10.9.9.9", 80, "", "none - kernel - not-local", "none - flags - family" } },
+	  { { "tcp", 4, "10.9.9.9", 80, "", "none - flags - not-local", "none - flags - family" } },
 	  { NULL } },
 	{ "multicast and broadcast",
 	  BY_KERNEL,
