@@ -165,10 +165,9 @@ static int plan_first_round(struct judge *judge)
 	for (uint32_t i = 0; i < judge->classes.n && r == 0; i++) {
 		struct class *class = &judge->classes.items[i];
 
-		class->is_asked = !class->is_void &&
+		class->is_asked = !class->is_void && !class->vrf &&
 				  can_ask(judge, &judge->groups.items[class->group],
-					  (enum hark_family) class->family) &&
-				  !judge_vrf_of(judge, class->ifindex);
+					  (enum hark_family) class->family);
 		if (class->is_asked)
 			r = add_question(judge, i, FIRST_PEER_PORT - 1);
 	}

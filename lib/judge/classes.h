@@ -6,6 +6,12 @@
 #include "judge.h"
 #include "places.h"
 
+/* What there is for a listener to get. */
+struct reckoning {
+	uint32_t n_places;
+	bool by_kernel, by_flags; /* some of it was decided so */
+};
+
 /* The listeners of one protocol and port: they compete with one another and with no others. */
 struct group {
 	uint32_t first, n; /* positions in judge->order */
@@ -13,8 +19,10 @@ struct group {
 	uint16_t port;
 	bool has_families[HARK_FAMILY_N_]; /* that some listener might answer */
 	bool has_wildcard;                 /* some listener is bound to no address */
-	uint32_t first_class[HARK_FAMILY_N_], n_classes[HARK_FAMILY_N_];
+	/* those of a name first, in the order of their addresses, then the rests */
+	uint32_t first_class[HARK_FAMILY_N_], n_classes[HARK_FAMILY_N_], n_named[HARK_FAMILY_N_];
 	uint32_t first_name[HARK_FAMILY_N_], n_names[HARK_FAMILY_N_]; /* in judge->names, sorted */
+	struct reckoning whole[HARK_FAMILY_N_]; /* for those bound to no interface */
 	uint32_t first_device,
 		n_devices; /* in judge->devices, sorted: that some listener is bound to */
 };
@@ -27,6 +35,7 @@ struct class
 {
 	struct hark_addr addr; /* asked for all of them */
 	uint32_t ifindex;      /* asked: where the packet arrives */
+	uint32_t vrf;          /* that the interface belongs to, 0: none */
 	uint32_t group;
 	uint32_t place; /* of an address of its own; HARK_NONE: this class is a rest */
 	/* rest: of this interface; 0: of all that no listener of the group is bound to */
@@ -46,7 +55,7 @@ struct tally {
 	uint32_t first_win; /* in judge->wins */
 	int8_t reach;
 	uint8_t unknown_why; /* enum hark_why: some class may or may not be its own */
-	bool has_won, by_kernel, by_flags, by_inference, reach_unknown;
+	bool has_won, by_inference, reach_unknown;
 };
 
 struct win {
@@ -88,6 +97,7 @@ struct judge {
 	ARRAY(struct question) questions;
 	ARRAY(uint32_t) question_class; /* beside questions */
 	ARRAY(struct win) wins;
+	ARRAY(uint32_t) candidates;            /* positions: of the class that is concluded now */
 	struct run *runs;                      /* by first position */
 	struct tally *tallies[HARK_FAMILY_N_]; /* by position */
 	ARRAY(struct vrf_port) vrf_ports;
@@ -126,16 +136,5 @@ bool group_sample_prefix(const struct judge *judge, const struct group *group,
  * ping.c).
  */
 bool socket_can_take(const struct hark_socket *socket, enum hark_family family);
-
-/*
- * Whether a packet to that address, which arrives on that interface, may be for the socket, by its
- * flags. HARK_UNKNOWN: IPV6_V6ONLY, or what VRFs do to sockets of the protocol, is untold.
- */
-enum hark_tristate socket_fits(const struct judge *judge, const struct hark_socket *socket,
-			       enum hark_family family, const struct hark_addr *addr,
-			       uint32_t ifindex);
-
-/* The VRF that an interface belongs to, or 0. */
-uint32_t judge_vrf_of(const struct judge *judge, uint32_t ifindex);
 
 #endif

@@ -33,26 +33,28 @@ uint8_t asked_protocol(const struct hark_socket *socket)
 	return socket->protocol == HARK_PROTOCOL_MPTCP ? HARK_PROTOCOL_TCP : socket->protocol;
 }
 
-/* Orders listeners so that a group, and in it those that look the same, stand together. */
+/*
+ * Orders listeners so that a group, in it those of one address, and of these those that look the
+ * same, stand together.
+ */
 static int compare_entries(const void *left, const void *right, void *data)
 {
 	const struct hark_socket *sockets = ((struct judge *)data)->snapshot->sockets.items;
 	const struct hark_socket *a = &sockets[((const struct entry *)left)->socket];
 	const struct hark_socket *b = &sockets[((const struct entry *)right)->socket];
-	int64_t orders[] = {
-		(int64_t)asked_protocol(a) - asked_protocol(b),
-		(int64_t)a->local_port - b->local_port,
-		(int64_t)a->family - b->family,
-		(int64_t)a->v6only - b->v6only,
-		(int64_t)a->device - b->device,
-		(int64_t)a->uid - b->uid,
-		hark_addr_compare(&a->local, &b->local),
-	};
+	int order = (int)asked_protocol(a) - asked_protocol(b);
 
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
-		if (orders[i])
-			return orders[i] < 0 ? -1 : 1;
-	return 0;
+	if (!order)
+		order = (int)a->local_port - b->local_port;
+	if (!order)
+		order = hark_addr_compare(&a->local, &b->local);
+	if (!order)
+		order = (int)a->family - b->family;
+	if (!order)
+		order = (int)a->v6only - b->v6only;
+	if (!order)
+		order = (a->device > b->device) - (a->device < b->device);
+	return order ? order : (a->uid > b->uid) - (a->uid < b->uid);
 }
 
 static bool is_same_group(const struct hark_socket *a, const struct hark_socket *b)
@@ -207,7 +209,8 @@ static int collect_devices(struct judge *judge, struct group *group)
 	return r;
 }
 
-uint32_t judge_vrf_of(const struct judge *judge, uint32_t ifindex)
+/* The VRF that an interface belongs to, or 0. */
+static uint32_t vrf_of(const struct judge *judge, uint32_t ifindex)
 {
 	for (uint32_t i = 0; i < judge->vrf_ports.n; i++)
 		if (judge->vrf_ports.items[i].ifindex == ifindex)
@@ -255,6 +258,7 @@ static int add_named(struct judge *judge, struct group *group, enum hark_family 
 		return -ENOMEM;
 	class->addr = row->prefix.addr;
 	class->ifindex = row->ifindex;
+	class->vrf = vrf_of(judge, row->ifindex);
 	class->place = place;
 	class->n_places = 1;
 	class->reach = (int8_t)hark_addr_reach(&class->addr);
@@ -387,6 +391,7 @@ static int add_rest(struct judge *judge, struct group *group, enum hark_family f
 		return -ENOMEM;
 	class->addr = rest.addr;
 	class->ifindex = rest.ifindex;
+	class->vrf = vrf_of(judge, rest.ifindex);
 	class->device = ifindex;
 	class->place = HARK_NONE;
 	class->n_places = n + n_prefixes;
@@ -406,6 +411,7 @@ static int plan_family(struct judge *judge, struct group *group, enum hark_famil
 
 		r = add_name_classes(judge, group, family, &name);
 	}
+	group->n_named[family] = group->n_classes[family];
 	for (uint32_t i = 0; i < group->n_devices && r == 0; i++)
 		r = add_rest(judge, group, family, judge->devices.items[group->first_device + i]);
 	return r < 0 ? r : add_rest(judge, group, family, 0);
@@ -525,6 +531,7 @@ void judge_free(struct judge *judge)
 	array_fini(&judge->questions);
 	array_fini(&judge->question_class);
 	array_fini(&judge->wins);
+	array_fini(&judge->candidates);
 	hash_fini(&judge->by_cookie);
 	free(judge->runs);
 	free(judge);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* From the winners of classes to the verdict of each listener. */
+/*
+ * From the winners of classes to the verdict of each listener.
+ *
+ * A port may have ten thousand listeners, each on an address of its own, and as many classes: no
+ * pair of them is looked at that the addresses do not bring together.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +20,26 @@ bool socket_can_take(const struct hark_socket *socket, enum hark_family family)
 	return family == HARK_FAMILY_INET || socket->family == HARK_FAMILY_INET6;
 }
 
+/* Whether the class is of those addresses that the listener is asked about: its interface's. */
+static bool is_class_for(const struct class *class, const struct hark_socket *socket)
+{
+	return !socket->device || socket->device == class->ifindex || socket->device == class->vrf;
+}
+
 /*
  * Whether the interface that a packet arrives on suits the socket, as inet_bound_dev_eq() has it
  * (include/net/inet_sock.h): what comes through a VRF is for sockets bound to that or to its port,
  * and for those bound to nothing where a switch says so.
  */
 static enum hark_tristate interface_fits(const struct judge *judge,
-					 const struct hark_socket *socket, uint32_t ifindex)
+					 const struct hark_socket *socket,
+					 const struct class *class)
 {
 	const struct hark_namespace *namespace = &judge->snapshot->namespaces.items[judge->netns];
-	uint32_t vrf = judge_vrf_of(judge, ifindex);
 
 	if (socket->device)
-		return socket->device == ifindex || socket->device == vrf ? HARK_YES : HARK_NO;
-	if (!vrf)
+		return is_class_for(class, socket) ? HARK_YES : HARK_NO;
+	if (!class->vrf)
 		return HARK_YES;
 	switch ((enum hark_protocol)socket->protocol) {
 	case HARK_PROTOCOL_TCP:
@@ -48,18 +59,21 @@ static enum hark_tristate interface_fits(const struct judge *judge,
 	return HARK_YES;
 }
 
-enum hark_tristate socket_fits(const struct judge *judge, const struct hark_socket *socket,
-			       enum hark_family family, const struct hark_addr *addr,
-			       uint32_t ifindex)
+/*
+ * Whether a packet to the class may be for the socket, by its flags. HARK_UNKNOWN: IPV6_V6ONLY, or
+ * what VRFs do to sockets of the protocol, is untold.
+ */
+static enum hark_tristate socket_fits(const struct judge *judge, const struct hark_socket *socket,
+				      const struct class *class)
 {
+	enum hark_family family = (enum hark_family) class->family;
 	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
-	enum hark_tristate suits = interface_fits(judge, socket, ifindex);
+	enum hark_tristate suits = interface_fits(judge, socket, class);
 
 	if (suits == HARK_NO || !socket_can_take(socket, family))
 		return HARK_NO;
 	if (!hark_addr_is_any(&socket->local))
-		return memcmp(socket->local.bytes, addr->bytes, sizeof(addr->bytes)) ? HARK_NO :
-										       suits;
+		return memcmp(socket->local.bytes, class->addr.bytes, 16) ? HARK_NO : suits;
 	if (family == HARK_FAMILY_INET6)
 		return bound_to_ipv4 ? HARK_NO : suits;
 	if (bound_to_ipv4)
@@ -109,27 +123,70 @@ static int give(struct judge *judge, uint32_t i, uint32_t position)
 }
 
 /* What HARK_UNKNOWN of socket_fits() stands for. */
-static uint8_t why_untold(const struct judge *judge, const struct class *class)
+static uint8_t why_untold(const struct class *class)
 {
-	return judge_vrf_of(judge, class->ifindex) ? HARK_WHY_VRF : HARK_WHY_V6ONLY_UNTOLD;
+	return class->vrf ? HARK_WHY_VRF : HARK_WHY_V6ONLY_UNTOLD;
+}
+
+/* Adds the listeners of the class's group that are bound to these bytes. */
+static int add_candidates(struct judge *judge, const struct class *class,
+			  const struct hark_addr *addr)
+{
+	const struct group *group = &judge->groups.items[class->group];
+	uint32_t low = group->first, end = group->first + group->n, high = end;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (memcmp(judge_socket(judge, middle)->local.bytes, addr->bytes, 16) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < end && !memcmp(judge_socket(judge, low)->local.bytes, addr->bytes, 16);
+	     low++) {
+		uint32_t *position = array_push(&judge->candidates);
+
+		if (!position)
+			return -ENOMEM;
+		*position = low;
+	}
+	return 0;
+}
+
+/* Who may get what goes to the class: those bound to its address, or to none. */
+static int gather_candidates(struct judge *judge, const struct class *class)
+{
+	static const uint8_t zero[16];
+	const struct hark_addr any[HARK_FAMILY_N_] = {
+		[HARK_FAMILY_INET] = hark_addr_from_ipv4(zero),
+		[HARK_FAMILY_INET6] = hark_addr_from_ipv6(zero, 0),
+	};
+	int r;
+
+	judge->candidates.n = 0;
+	r = add_candidates(judge, class, &class->addr);
+	for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
+		r = add_candidates(judge, class, &any[family]);
+	return r;
 }
 
 /* All that fits, where each gets a copy (raw, ICMP). */
 static int conclude_copies(struct judge *judge, uint32_t i)
 {
 	const struct class *class = &judge->classes.items[i];
-	const struct group *group = &judge->groups.items[class->group];
 	enum hark_family family = (enum hark_family) class->family;
 	int r = 0;
 
-	for (uint32_t p = group->first; p < group->first + group->n && r == 0; p++) {
-		switch (socket_fits(judge, judge_socket(judge, p), family, &class->addr,
-				    class->ifindex)) {
+	for (uint32_t k = 0; k < judge->candidates.n && r == 0; k++) {
+		uint32_t p = judge->candidates.items[k];
+
+		switch (socket_fits(judge, judge_socket(judge, p), class)) {
 		case HARK_YES:
 			r = give(judge, i, p);
 			break;
 		case HARK_UNKNOWN:
-			tally_of(judge, family, p)->unknown_why = why_untold(judge, class);
+			tally_of(judge, family, p)->unknown_why = why_untold(class);
 			break;
 		case HARK_NO:
 			break;
@@ -145,15 +202,15 @@ static int conclude_copies(struct judge *judge, uint32_t i)
 static int conclude_by_flags(struct judge *judge, uint32_t i)
 {
 	struct class *class = &judge->classes.items[i];
-	const struct group *group = &judge->groups.items[class->group];
 	enum hark_family family = (enum hark_family) class->family;
 	uint32_t best = HARK_NONE;
 	bool is_rivalled = false, is_doubtful = false;
 
-	for (uint32_t p = group->first; p < group->first + group->n; p++) {
+	for (uint32_t k = 0; k < judge->candidates.n; k++) {
+		uint32_t p = judge->candidates.items[k];
 		const struct hark_socket *socket = judge_socket(judge, p);
 
-		if (socket_fits(judge, socket, family, &class->addr, class->ifindex) != HARK_YES)
+		if (socket_fits(judge, socket, class) != HARK_YES)
 			continue;
 		if (best == HARK_NONE || score(socket) > score(judge_socket(judge, best))) {
 			best = p;
@@ -164,16 +221,16 @@ static int conclude_by_flags(struct judge *judge, uint32_t i)
 			is_rivalled = true;
 		}
 	}
-	for (uint32_t p = group->first; p < group->first + group->n; p++) {
+	for (uint32_t k = 0; k < judge->candidates.n; k++) {
+		uint32_t p = judge->candidates.items[k];
 		const struct hark_socket *socket = judge_socket(judge, p);
-		enum hark_tristate fits =
-			socket_fits(judge, socket, family, &class->addr, class->ifindex);
+		enum hark_tristate fits = socket_fits(judge, socket, class);
 
 		if (fits == HARK_UNKNOWN && best != HARK_NONE &&
 		    score(socket) <= score(judge_socket(judge, best))) {
 			tally_of(judge, family, p)->by_inference = true;
 		} else if (fits == HARK_UNKNOWN) {
-			tally_of(judge, family, p)->unknown_why = why_untold(judge, class);
+			tally_of(judge, family, p)->unknown_why = why_untold(class);
 			is_doubtful = true;
 		} else if (fits == HARK_YES && is_rivalled &&
 			   score(socket) == score(judge_socket(judge, best))) {
@@ -190,52 +247,45 @@ static int conclude_by_flags(struct judge *judge, uint32_t i)
 	return give(judge, i, best);
 }
 
-/* Whether the class is of those addresses that the listener is asked about: its interface's. */
-static bool is_class_for(const struct judge *judge, const struct class *class,
-			 const struct hark_socket *socket)
+static bool is_answered(const struct class *class)
 {
-	return !socket->device || socket->device == class->ifindex ||
-	       socket->device == judge_vrf_of(judge, class->ifindex);
+	return class->is_asked && (class->error == 0 || class->error == -ENOENT);
 }
 
 static int conclude_class(struct judge *judge, uint32_t i)
 {
-	struct class *class = &judge->classes.items[i];
-	const struct group *group = &judge->groups.items[class->group];
-	bool is_answered;
+	const struct class *class = &judge->classes.items[i];
+	uint8_t protocol = judge->groups.items[class->group].protocol;
+	int r;
 
 	if (class->is_void)
 		return 0;
-	is_answered = class->is_asked && (class->error == 0 || class->error == -ENOENT);
-
-	for (uint32_t p = group->first; p < group->first + group->n; p++) {
-		struct tally *tally = tally_of(judge, (enum hark_family) class->family, p);
-
-		if (!is_class_for(judge, class, judge_socket(judge, p)))
-			continue;
-		tally->by_kernel |= is_answered;
-		tally->by_flags |= !is_answered;
-	}
-	if (is_answered)
+	if (is_answered(class))
 		return class->winner == HARK_NONE ? 0 : give(judge, i, class->winner);
-	if (group->protocol == HARK_PROTOCOL_RAW || group->protocol == HARK_PROTOCOL_ICMP)
+	r = gather_candidates(judge, class);
+	if (r < 0)
+		return r;
+	if (protocol == HARK_PROTOCOL_RAW || protocol == HARK_PROTOCOL_ICMP)
 		return conclude_copies(judge, i);
 	return conclude_by_flags(judge, i);
 }
 
-/* How many places there are for a listener. */
-static uint32_t count_places(const struct judge *judge, const struct group *group,
-			     enum hark_family family, const struct hark_socket *socket)
+/* Adds up what there is for a listener bound to that interface (NULL: for one bound to none). */
+static struct reckoning reckon(const struct judge *judge, const struct group *group,
+			       enum hark_family family, const struct hark_socket *bound)
 {
-	uint32_t n = 0;
+	struct reckoning sum = { .n_places = 0 };
 
 	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
 		const struct class *class = &judge->classes.items[group->first_class[family] + i];
 
-		if (is_class_for(judge, class, socket))
-			n += class->n_places;
+		if (bound && !is_class_for(class, bound))
+			continue;
+		sum.n_places += class->n_places;
+		sum.by_kernel |= is_answered(class);
+		sum.by_flags |= !is_answered(class) && !class->is_void;
 	}
-	return n;
+	return sum;
 }
 
 static int list_place(struct judge *judge, uint32_t i)
@@ -317,6 +367,25 @@ static int list_addresses(struct judge *judge, const struct tally *tally,
 	return 0;
 }
 
+/* The first class that may be for the listener; of one bound to an address, that address's. */
+static uint32_t first_class_for(const struct judge *judge, const struct group *group,
+				enum hark_family family, const struct hark_socket *socket)
+{
+	uint32_t low = group->first_class[family], high = low + group->n_named[family];
+
+	if (hark_addr_is_any(&socket->local))
+		return low;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (memcmp(judge->classes.items[middle].addr.bytes, socket->local.bytes, 16) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Why a listener does not get (all of) a family that it might, and who gets it instead. */
 static void tell_why(const struct judge *judge, uint32_t position, enum hark_family family,
 		     uint32_t n_places, struct hark_answer *answer)
@@ -324,16 +393,19 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 	const struct hark_socket *socket = judge_socket(judge, position);
 	const struct group *group = &judge->groups.items[judge->order.items[position].group];
 	uint32_t representative = judge->order.items[position].representative;
+	uint32_t end = group->first_class[family] + group->n_classes[family];
 	bool is_named = !hark_addr_is_any(&socket->local), fits_somewhere = false;
 
 	if (n_places == 0) {
 		answer->why = HARK_WHY_NO_ADDRESS;
 		return;
 	}
-	for (uint32_t i = 0; i < group->n_classes[family]; i++) {
-		const struct class *class = &judge->classes.items[group->first_class[family] + i];
+	for (uint32_t i = first_class_for(judge, group, family, socket); i < end; i++) {
+		const struct class *class = &judge->classes.items[i];
 
-		if (socket_fits(judge, socket, family, &class->addr, class->ifindex) != HARK_YES)
+		if (is_named && memcmp(class->addr.bytes, socket->local.bytes, 16))
+			break;
+		if (socket_fits(judge, socket, class) != HARK_YES)
 			continue;
 		fits_somewhere = true;
 		if (class->winner != HARK_NONE &&
@@ -394,32 +466,33 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	uint32_t representative = judge->order.items[position].representative;
 	const struct tally *tally = &judge->tallies[family][representative];
 	struct hark_answer *answer = &socket->answers[family];
-	uint32_t n_places;
+	struct reckoning there_is;
 
 	*answer = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
 					.reach = -1,
 					.shadowed_by = HARK_NONE };
 	if (tell_plain_none(socket, family, answer))
 		return 0;
-	n_places = count_places(judge, group, family, socket);
+	there_is = socket->device ? reckon(judge, group, family, socket) : group->whole[family];
 	/* What is weakest of all that it rests on. */
-	answer->decided_by = tally->by_inference                  ? HARK_DECIDED_BY_INFERENCE :
-			     tally->by_kernel && !tally->by_flags ? HARK_DECIDED_BY_KERNEL :
-								    HARK_DECIDED_BY_FLAGS;
+	answer->decided_by = tally->by_inference                      ? HARK_DECIDED_BY_INFERENCE :
+			     there_is.by_kernel && !there_is.by_flags ? HARK_DECIDED_BY_KERNEL :
+									HARK_DECIDED_BY_FLAGS;
 	if (tally->unknown_why) {
 		answer->verdict = HARK_VERDICT_UNKNOWN;
 		answer->why = tally->unknown_why;
 		return 0;
 	}
 	if (tally->has_won) {
-		answer->verdict = tally->won >= n_places ? HARK_VERDICT_ALL : HARK_VERDICT_SOME;
+		answer->verdict = tally->won >= there_is.n_places ? HARK_VERDICT_ALL :
+								    HARK_VERDICT_SOME;
 		answer->via = family == HARK_FAMILY_INET && socket->family == HARK_FAMILY_INET6 ?
 				      HARK_VIA_MAPPED :
 				      HARK_VIA_NATIVE;
 		answer->reach = tally->reach_unknown ? -1 : tally->reach;
 	}
 	if (answer->verdict != HARK_VERDICT_ALL)
-		tell_why(judge, position, family, n_places, answer);
+		tell_why(judge, position, family, there_is.n_places, answer);
 	if (answer->verdict == HARK_VERDICT_NONE && tally->by_inference &&
 	    answer->why == HARK_WHY_NOTHING)
 		answer->why = HARK_WHY_INET_LISTENER;
@@ -474,6 +547,10 @@ int judge_conclude(struct judge *judge, bool keep_lookups)
 	for (uint32_t i = 0; keep_lookups && i < judge->classes.n && r == 0; i++)
 		if (judge->classes.items[i].is_asked)
 			r = keep_lookup(judge, &judge->classes.items[i]);
+	for (uint32_t i = 0; i < judge->groups.n; i++)
+		for (int family = 0; family < HARK_FAMILY_N_; family++)
+			judge->groups.items[i].whole[family] = reckon(
+				judge, &judge->groups.items[i], (enum hark_family)family, NULL);
 	/* A representative comes before the others of its group, which take over its list. */
 	for (uint32_t i = 0; i < judge->order.n && r == 0; i++)
 		for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
