@@ -11,19 +11,14 @@ static enum escape escape_for(const struct render_options *options)
 	return options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
 }
 
-/* What a note counts. */
+/* How often it befell; of holders the sentence itself says how many. */
 static void write_count(struct out *out, const struct hark_note *note)
 {
-	bool is_of_processes = note->what == HARK_NOTE_HOLDERS && note->why == HARK_NOTE_PERMISSION;
-
-	if (!is_of_processes && note->count < 2)
+	if (note->what == HARK_NOTE_HOLDERS || note->count < 2)
 		return;
 	out_text(out, " (");
 	out_u64(out, note->count);
-	if (is_of_processes)
-		out_text(out, note->count == 1 ? " process)" : " processes)");
-	else
-		out_text(out, " times)");
+	out_text(out, " times)");
 }
 
 int render_notes(struct out *out, const struct hark_snapshot *snapshot,

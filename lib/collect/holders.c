@@ -119,39 +119,47 @@ static bool is_inner_pid_namespace(const struct hark_source *source)
 			      memcmp(target, FIRST_PID_NAMESPACE, (size_t)length));
 }
 
-/* Counts of one note. */
-static int note_times(struct hark_snapshot *snapshot, uint32_t times, enum hark_note_why why,
-		      int error, const char *detail)
+/* One note that counts `n` things and says how many they are; none for none. */
+static int note_things(struct hark_snapshot *snapshot, uint32_t n, enum hark_note_why why,
+		       int error, const char *one, const char *many)
 {
-	int r = 0;
+	const char *detail = n == 1 ? one : arena_printf(&snapshot->arena, "%u %s", n, many);
+	int r = detail ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < times && r >= 0; i++)
+	for (uint32_t i = 0; i < n && r >= 0; i++)
 		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, why, error, detail);
 	return r;
 }
 
+static int note_denied(struct hark_snapshot *snapshot, const struct holders_found *found)
+{
+	if (geteuid() == 0)
+		return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+				   "one process could not be looked into, not even as root",
+				   "processes could not be looked into, not even as root");
+	return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+			   "one process may not be looked into; run as root to see every holder",
+			   "processes may not be looked into; run as root to see every holder");
+}
+
 static int note_found(struct hark_snapshot *snapshot, const struct holders_found *found)
 {
-	bool is_root = geteuid() == 0;
-	int r = note_times(
-		snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
-		is_root ? "the descriptors of these processes are closed even to root here" :
-			  "the descriptors of these processes may not be read; "
-			  "run as root to see every holder");
+	int r = note_denied(snapshot, found);
 
+	if (r >= 0 && found->hides_others)
+		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_PERMISSION, 0,
+				  "/proc does not list the processes of others (hidepid); "
+				  "run as root to see every holder");
 	if (r >= 0)
-		r = note_times(snapshot, found->hides_others, HARK_NOTE_PERMISSION, 0,
-			       "/proc does not list the processes of others (hidepid); "
-			       "run as root to see every holder");
-	if (r >= 0)
-		r = note_times(snapshot, found->n_failed, HARK_NOTE_FAILED, found->error,
-			       "the descriptors of these processes could not be read");
-	if (r >= 0)
-		r = note_times(snapshot, found->hit_limit, HARK_NOTE_LIMIT, 0,
-			       "more descriptors hold sockets than are kept");
-	if (r >= 0)
-		r = note_times(
-			snapshot, found->hit_budget, HARK_NOTE_LIMIT, 0,
+		r = note_things(snapshot, found->n_failed, HARK_NOTE_FAILED, found->error,
+				"one process could not be looked into",
+				"processes could not be looked into");
+	if (r >= 0 && found->hit_limit)
+		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_LIMIT, 0,
+				  "more descriptors hold sockets than are kept");
+	if (r >= 0 && found->hit_budget)
+		r = snapshot_note(
+			snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_LIMIT, 0,
 			"command lines, paths and cgroups were left out, for there are too many");
 	return r;
 }
@@ -217,10 +225,12 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 	}
 	if (r >= 0)
 		r = note_found(snapshot, found);
-	if (r >= 0 && blind.has_outer_processes)
-		r = note_times(snapshot, blind.n_unheld, HARK_NOTE_PERMISSION, 0,
-			       "nobody in this PID namespace holds these sockets, "
-			       "and processes outside of it cannot be seen");
+	if (r >= 0 && blind.is_complete && blind.has_outer_processes)
+		r = note_things(snapshot, blind.n_unheld, HARK_NOTE_PERMISSION, 0,
+				"one socket is held by nobody in this PID namespace, and processes "
+				"outside of it cannot be seen",
+				"sockets are held by nobody in this PID namespace, and processes "
+				"outside of it cannot be seen");
 	free(first_of);
 	return r;
 }

@@ -334,8 +334,7 @@ static struct hark_snapshot *hidden(void)
 		.what = HARK_NOTE_HOLDERS,
 		.why = HARK_NOTE_PERMISSION,
 		.count = 12,
-		.detail =
-			"processes of other users could not be looked into: run as root to see every holder",
+		.detail = "12 processes may not be looked into; run as root to see every holder",
 	};
 	*array_push(&s->notes) = (struct hark_note){
 		.what = HARK_NOTE_ADDRESSES,
