@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""What hark explains, over real sockets; what it says of other tools is checked by running them."""
+import errno
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import termios
+
+import harness
+from harness import (Skip, case, child, clean_environment, expect, expect_equal, hark, listen, main,
+                     needs_real_root, rename, udp, world)
+
+WITHOUT = os.environ.get("WITHOUT")
+ETH = ("link add eth0 type veth peer name eth1", "addr add 192.168.1.241/24 dev eth0",
+       "addr add 2001:db8::241/64 dev eth0 nodad", "link set eth0 up", "link set eth1 up")
+ETH_ADDRESSES = {"eth0": ["192.168.1.241/24", "2001:db8::241/64"]}
+
+
+def explain(*words, status=0, **options):
+    answer = hark("explain", *words, **options)
+    expect_equal(answer.status, status, answer)
+    return answer
+
+
+def expect_lines(answer, *wanted):
+    """Each of the lines, without its indentation, in this order; others may stand between."""
+    lines = iter([line.strip() for line in answer.out.splitlines()])
+    for line in wanted:
+        if line not in lines:  # which takes lines until it is found
+            raise AssertionError(f"not there, or not in this order: {line}\n{answer}")
+
+
+def close(*socks):
+    for sock in socks:
+        sock.close()
+
+
+@case
+def dual_stack():
+    """a dual-stack socket: one, for both families, hidden from who looks for IPv4"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        sock = listen("::", 80, v6only=False)
+        answer = explain("80")
+        expect_lines(
+            answer, "TCP port 80 answers IPv4 and IPv6, both through one IPv6 socket.",
+            "[::]:80 is an IPv6 socket, and dual-stack: its option IPV6_V6ONLY is off, so it takes IPv4 "
+            "as well, from clients that it sees as ::ffff:a.b.c.d.",
+            "IPv4: it gets every connection to this host (127.0.0.0/8, 192.168.1.241).",
+            "IPv6: it gets every connection to this host (::1, 2001:db8::241).",
+            "/proc/sys/net/ipv6/bindv6only is 0")
+        expect(f"/proc/{os.getpid()}/fd/{sock.fileno()} is socket:[" in answer.out, answer)
+        expect("although IPv4 reaches it" in answer.out, answer)
+        close(sock)
+
+
+@case
+def split_pair():
+    """a socket for each family: told as one thing, each below its own line"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("0.0.0.0", 22), listen("::", 22, v6only=True)]
+        answer = explain("22")
+        expect_lines(
+            answer, "TCP port 22 answers IPv4 and IPv6.",
+            "Two sockets, one for each family: 0.0.0.0:22 for IPv4, [::]:22 for IPv6. That is why netstat, "
+            "ss and lsof show two lines.",
+            "0.0.0.0:22 is an IPv4 socket, so for IPv4 only.",
+            "[::]:22 is an IPv6 socket, and its option IPV6_V6ONLY is on, so it is for IPv6 only.",
+            "IPv6: it gets every connection to this host (::1, 2001:db8::241).")
+        expect("IPv4: it gets no connections; they go to 0.0.0.0:22 (" in answer.out, answer)
+        expect("[::]:22 shows it: the option is on there all the same" in answer.out, answer)
+        indents = [len(line) - len(line.lstrip()) for line in answer.out.splitlines()
+                   if re.match(r" *(TCP port|Two sockets|\S*:22 is|IPv[46]:|Held by)", line)]
+        expect_equal(indents, [0, 2, 2, 4, 4, 2, 4, 4, 4], answer)
+        close(*socks)
+
+
+@case
+def ipv6_only():
+    """an IPv6-only socket: nobody takes IPv4, whatever netstat looks like"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("::", 8084, v6only=True), udp("::", 8085, v6only=True)]
+        expect_lines(explain("8084"), "TCP port 8084 answers IPv6 only.",
+                     "IPv4: it gets no connections, nor does any other socket.")
+        expect_lines(explain("8085"), "UDP port 8085 answers IPv6 only.",
+                     "IPv4: it gets no datagrams, nor does any other socket.")
+        close(*socks)
+
+
+@case
+def selecting():
+    """a selector by process means its ports, with all of their listeners, and no others"""
+    with world():
+        def serve():
+            rename(b"storied")
+            return listen("::1", 4001), listen("127.0.0.1", 4002)
+        with child(serve) as pid:
+            # only now, for a child has what its parent had
+            others = [listen("127.0.0.1", 4001), listen("127.0.0.1", 4003)]
+            for words in ((f"pid={pid}",), ("storied",), ("-t", "storied", "4001-4003")):
+                answer = explain(*words)
+                headlines = [line for line in answer.out.splitlines() if line.startswith("TCP port")]
+                expect_equal(headlines,
+                             ["TCP port 4001 answers IPv4 and IPv6, from this host only.",
+                              "TCP port 4002 answers IPv4 only, from this host only."], answer)
+                expect("Two sockets, one for each family: 127.0.0.1:4001 for IPv4, [::1]:4001 for IPv6."
+                       in answer.out, answer)
+                expect(f"Held by storied (pid {pid})." in answer.out, answer)
+        close(*others)
+        nothing = explain("storied", status=1)
+        expect_equal((nothing.out, nothing.err),
+                     ("Nothing listens there: no listener matches storied.\n", ""), nothing)
+        nothing = explain("caf\u00e9", status=1, env={"LC_ALL": "C"})
+        expect_equal(nothing.out, "Nothing listens there: no listener matches caf\\xc3\\xa9.\n", nothing)
+
+
+@case
+def who_comes_first():
+    """where another socket comes first, it is told which one gets what, and why"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("::", 80, v6only=False, reuseport=True),
+                 listen("127.0.0.1", 80, reuseport=True),
+                 udp("0.0.0.0", 53), udp("0.0.0.0", 53, device="eth0")]
+        answer = explain("80")
+        expect_lines(answer, "TCP port 80 answers IPv4 and IPv6, some of IPv4 through an IPv6 socket.",
+                     "IPv4: it gets connections to 127.0.0.1 only.",
+                     "IPv4: it gets connections to 127.0.0.0/8, 192.168.1.241.")
+        expect(re.search(r"The rest of IPv4 goes to 127\.0\.0\.1:80 \(.*\): a socket that is bound to one "
+                         r"address comes before one that is bound to all\.\n"
+                         r" *the kernel's look-up for 127\.0\.0\.1:80 on lo: 127\.0\.0\.1:80, cookie",
+                         answer.out), answer)
+        answer = explain("53")
+        expect_lines(answer, "IPv4: it gets datagrams to 127.0.0.0/8.",
+                     "IPv4: it gets every datagram to this host that arrives on that interface.")
+        expect("The rest of IPv4 goes to 0.0.0.0:53 on eth0 (" in answer.out, answer)
+        expect("a socket that is bound to an interface comes before one that is not" in answer.out, answer)
+        close(*socks)
+
+
+@case
+def groups():
+    """the members of a SO_REUSEPORT group are told of together, with all of their holders"""
+    with world():
+        socks = [listen("127.0.0.1", 4001, reuseport=True) for _ in range(3)]
+        with child(lambda: listen("127.0.0.1", 4001, reuseport=True)) as pid:
+            answer = explain("4001")
+            expect_equal(answer.out.count("Held by"), 1, answer)
+            expect("127.0.0.1:4001 is shared by 4 IPv4 sockets (SO_REUSEPORT: each connection goes to one "
+                   "of them)" in answer.out, answer)
+            expect(re.search(rf"Held by .*pid ({os.getpid()}|{pid}) and 1 more", answer.out), answer)
+        close(*socks)
+
+
+@case
+def without_ipv6():
+    """with IPv6 disabled a dual-stack socket serves IPv4 still, and that is said"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("::", 80, v6only=False), listen("0.0.0.0", 22), listen("::", 22, v6only=True)]
+        pathlib.Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1", encoding="ascii")
+        answer = explain("80")
+        expect_lines(answer, "TCP port 80 answers IPv4 only, through an IPv6 socket.",
+                     "IPv6: it gets no connections, as this host has no IPv6 address.",
+                     "/proc/sys/net/ipv6/conf/all/disable_ipv6 is 1")
+        expect("IPv6 is disabled here. That takes away the IPv6 addresses, not the IPv6 sockets"
+               in answer.out, answer)
+        expect_lines(explain("22"), "TCP port 22 answers IPv4 only.",
+                     "Two sockets, one for each family: 0.0.0.0:22 for IPv4, [::]:22 for IPv6. That is why "
+                     "netstat, ss and lsof show two lines.")
+        expect("IPv6 is disabled" not in explain("tcp4", "22").out.partition("[::]:22 is")[0], "too early")
+        close(*socks)
+
+
+@case
+def bindv6only():
+    """bindv6only is told as the default that it is, and who does not follow it"""
+    with world(settings={"ipv6/bindv6only": 1}):
+        socks = [listen("::", 4001), listen("::", 4002, v6only=False)]
+        answer = explain("4001")
+        expect("TCP port 4001 answers IPv6 only" in answer.out, answer)
+        expect("net.ipv6.bindv6only is 1 here: a new IPv6 socket begins with IPV6_V6ONLY on, for IPv6 only. "
+               "That is only the default" in answer.out, answer)
+        expect("all the same" not in answer.out, answer)
+        expect("[::]:4002 shows it: the option is off there all the same" in explain("4002").out, "4002")
+        close(*socks)
+
+
+@case
+def without_sock_diag():
+    """without sock_diag it is said what is not known, and why"""
+    if not WITHOUT:
+        raise Skip("the environment variable WITHOUT names no program")
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("::", 80, v6only=False), listen("0.0.0.0", 22), listen("::", 22, v6only=True)]
+        prefix = [WITHOUT, f"sockdiag={errno.EPROTONOSUPPORT}"]
+        answer = explain("80", prefix=prefix)
+        expect_lines(answer, "TCP port 80 answers IPv6; whether it answers IPv4 is not known.",
+                     "IPv4: it is not known what it gets: whether IPV6_V6ONLY is set cannot be read here.",
+                     "/proc/net does not tell IPV6_V6ONLY; sock_diag does, but cannot be used here")
+        expect("leave it out, whether IPv4 reaches it or not" in answer.out, answer)
+        expect_lines(explain("22", prefix=prefix), "TCP port 22 answers IPv4 and IPv6.",
+                     "IPv4: it gets no connections: an IPv4 listener on this port takes IPv4, whatever "
+                     "IPV6_V6ONLY is.")
+        close(*socks)
+
+
+@case
+def hidden_holders():
+    """holders that may not be seen are not told as none"""
+    needs_real_root()
+    with world():
+        sock = listen("127.0.0.1", 4001)
+        prefix = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all"]
+        answer = explain("4001", prefix=prefix)
+        expect_lines(answer, "Which process holds it cannot be seen from here. The user with id 0 opened it.")
+        expect("Held by" not in answer.out and "No process" not in answer.out, answer)
+        close(sock)
+
+
+def run(*words):
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False, env=clean_environment(LC_ALL="C"))
+    return done.stdout
+
+
+def lists_ipv4(tool, option, port):
+    """Whether a tool that is asked for IPv4 ("ss -4") shows the port."""
+    words = tool.split(" ")
+    if words[0] == "lsof":
+        # "-i4:PORT" would show what is bound to a mapped address as well
+        return re.search(rf":{port}\b", run("lsof", "-nP", "-i4")) is not None
+    rows = run(*words, "-ln" + option).splitlines()
+    return any(row.split()[3].endswith(f":{port}") for row in rows if len(row.split()) > 3)
+
+
+def netstat_rows(options):
+    rows = [line.split() for line in run("netstat", options).splitlines()]
+    return [f"{row[0]} {row[3]}" for row in rows if len(row) > 4]
+
+
+def check_tools(port, text, counts):
+    """Each claim about another tool in an explanation, against that tool."""
+    sentence = re.search(r'((?:"[^"]*"(?:, | and )?)+) (list|leave) (?:it|them)\b', text)
+    option, row = re.search(r'"netstat -l(\w)nW?" shows \w+ as "([^"]*)"', text).groups()
+    for tool in re.findall(r'"([^"]*)"', sentence[1]):
+        expect_equal(lists_ipv4(tool, option, port), sentence[2] == "list", f"{tool}, port {port}\n{text}")
+        counts["families"] += 1
+    options = re.search(r'"netstat (-l\w+)"', text)[1]
+    expect(row in netstat_rows(options), f"{row}\nis not among\n{netstat_rows(options)}")
+    counts["rows"] += 1
+    if here := re.search(r'Only "ss -l\wn" tells .* it shows "(.*?)" here, and "(.*?)"', text):
+        shown = [line.split()[3] for line in run("ss", f"-Hl{option}n").splitlines()]
+        expect(here[1] in shown and here[2] not in shown, f"{here.groups()}\n{shown}")
+        counts["ss"] += 1
+
+
+@case
+def other_tools():
+    """what is said of netstat, ss and lsof is what they show"""
+    missing = [tool for tool in ("netstat", "ss", "lsof") if not shutil.which(tool)]
+    if missing:
+        raise Skip(f"not installed: {', '.join(missing)}")
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        udplite = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, 136)
+        udplite.bind(("::", 4012))
+        socks = [listen("::", 4001, v6only=False), listen("::", 4002, v6only=True), listen("0.0.0.0", 4003),
+                 listen("::ffff:127.0.0.1", 4004), listen("::ffff:0.0.0.0", 4005), listen("::1", 4006),
+                 udp("::", 4007, v6only=False), udp("::", 4008, v6only=True), udp("127.0.0.1", 4009),
+                 listen("2001:db8::241", 40010), listen("::", 4011, v6only=False, device="eth0"), udplite,
+                 socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)]
+        socks[-1].bind(("0.0.0.0", 4013))
+        socks[-1].listen()
+        counts = {"families": 0, "rows": 0, "ss": 0}
+        for port in [*range(4001, 4010), 40010, 4011, 4012, 4013]:
+            check_tools(port, explain(str(port)).out, counts)
+        expect_equal(counts, {"families": 12 * 4 + 3, "rows": 13, "ss": 4})
+        close(*socks)
+
+
+def on_terminal(columns, *words, **env):
+    """What hark writes to a terminal so wide."""
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    text = b""
+    with subprocess.Popen([harness.HARK, *words], stdin=terminal, stdout=terminal,
+                          stderr=subprocess.DEVNULL, env=clean_environment(**env)) as process:
+        os.close(terminal)
+        try:
+            while part := os.read(reader, 65536):
+                text += part
+        except OSError as error:  # the last writer is gone
+            expect_equal(error.errno, errno.EIO)
+        expect_equal(process.wait(60), 0)
+    os.close(reader)
+    return text.decode().replace("\r\n", "\n")
+
+
+@case
+def views():
+    """a terminal gets lines of its width and styles; a file gets a finding on each line"""
+    with world():
+        sock = listen("::", 4001, v6only=False)
+        plain = explain("4001").out
+        expect("\033" not in plain, plain)
+        for columns, limit in ((60, 60), (20, 40), (200, 100)):
+            text = on_terminal(columns, "explain", "4001", TERM="xterm")
+            bare = re.sub(r"\033\[\d*m", "", text)
+            expect_equal(bare.split(), plain.split(), columns)
+            longest = max(len(line) for line in bare.splitlines() if " " in line.strip())
+            expect(limit - 15 < longest <= limit, f"{columns} columns: {longest}\n{bare}")
+            expect(text.startswith("\033[1mTCP port 4001 answers"), text)
+            expect("\033[2msock_diag:" in text, text)
+        expect("\033" not in on_terminal(80, "explain", "4001", TERM="xterm", NO_COLOR="1"), "NO_COLOR")
+        paragraphs = plain.split("\n\n")
+        expect_equal([p.partition(" ")[0] for p in paragraphs], ["TCP", "net.ipv6.bindv6only", "This"], plain)
+        close(sock)
+
+
+if __name__ == "__main__":
+    main()
