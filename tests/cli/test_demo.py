@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import harness
-from harness import (ROOT, case, clean_environment, expect, expect_equal, hark, libc, main,
+from harness import (ROOT, Skip, case, clean_environment, expect, expect_equal, hark, libc, main,
                      needs_real_root)
 
 WITHOUT = os.environ.get("WITHOUT", str(ROOT / "build-asan/tests/tools/without"))
@@ -72,6 +72,10 @@ def story():
 def ordinary_user():
     """it needs no root where user namespaces are allowed"""
     needs_real_root()
+    allowed = subprocess.run(["unshare", "--user", "true"], preexec_fn=become_nobody,
+                             capture_output=True, check=False)
+    if allowed.returncode:
+        raise Skip(f"they are not, {allowed.stderr.decode().strip()}")
     check_story(hark("demo", preexec_fn=become_nobody))
     expect_equal(servers(), [])
 
