@@ -117,6 +117,29 @@ static void write_shadow(struct view *view, struct out *out, const struct hark_a
 	out_char(out, '}');
 }
 
+/* The places of a verdict `some`; null where their list was left out, of which there is a note. */
+static void write_list(struct out *out, const struct hark_snapshot *snapshot,
+		       const struct hark_answer *answer)
+{
+	const struct hark_place *place, *last = NULL;
+
+	LITERAL(out, ",\"addresses\":");
+	if (!answer->n_addresses) {
+		LITERAL(out, "null");
+		return;
+	}
+	for (uint32_t i = 0; i < answer->n_addresses; i++, last = place) {
+		place = hark_snapshot_place(snapshot, answer->first_address + i);
+		/* Two interfaces may have one address. */
+		if (last && last->prefix.bits == place->prefix.bits &&
+		    !hark_addr_compare(&last->prefix.addr, &place->prefix.addr))
+			continue;
+		out_char(out, last ? ',' : '[');
+		write_place(out, snapshot, place);
+	}
+	out_char(out, ']');
+}
+
 static void write_answer(struct view *view, struct out *out, const struct hark_answer *answer)
 {
 	const char *why = hark_why_name((enum hark_why)answer->why);
@@ -131,16 +154,8 @@ static void write_answer(struct view *view, struct out *out, const struct hark_a
 		LITERAL(out, ",\"why\":");
 		write_string(out, why);
 	}
-	if (answer->verdict == HARK_VERDICT_SOME) {
-		LITERAL(out, ",\"addresses\":[");
-		for (uint32_t i = 0; i < answer->n_addresses; i++) {
-			if (i)
-				out_char(out, ',');
-			write_place(out, view->snapshot,
-				    hark_snapshot_place(view->snapshot, answer->first_address + i));
-		}
-		out_char(out, ']');
-	}
+	if (answer->verdict == HARK_VERDICT_SOME)
+		write_list(out, view->snapshot, answer);
 	write_shadow(view, out, answer);
 	out_char(out, '}');
 }
