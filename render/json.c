@@ -366,7 +366,7 @@ static void write_addresses(struct out *out, const struct hark_snapshot *snapsho
 		write_string(out,
 			     hark_snapshot_interface_name(snapshot, place->netns, place->ifindex));
 		LITERAL(out, ",\"scope\":");
-		write_string(out, hark_reach_name(hark_addr_reach(&place->prefix.addr)));
+		write_string(out, hark_reach_name(hark_prefix_reach(&place->prefix)));
 		out_char(out, '}');
 	}
 	out_char(out, ']');

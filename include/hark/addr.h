@@ -73,6 +73,9 @@ char *hark_addr_format(const struct hark_addr *addr, char *text);
 /* Reads "ADDRESS" or "ADDRESS/BITS" (bits as written for its family). 0, or -EINVAL. */
 int hark_prefix_parse(const char *text, struct hark_prefix *ret);
 
+/* The reach of the widest of its addresses. */
+enum hark_reach hark_prefix_reach(const struct hark_prefix *prefix);
+
 bool hark_prefix_contains(const struct hark_prefix *prefix, const struct hark_addr *addr);
 
 /* "ADDRESS/BITS", the bits as written for the family. */

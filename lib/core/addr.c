@@ -98,12 +98,24 @@ static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
 	return !rest || !((a[whole] ^ b[whole]) >> (8 - rest));
 }
 
-enum hark_reach hark_addr_reach(const struct hark_addr *addr)
+static enum hark_reach reach_of(const struct hark_addr *addr, unsigned int bits)
 {
 	for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++)
-		if (bits_equal(addr->bytes, narrow[i].bytes, narrow[i].bits))
+		if (narrow[i].bits <= bits &&
+		    bits_equal(addr->bytes, narrow[i].bytes, narrow[i].bits))
 			return (enum hark_reach)narrow[i].reach;
 	return HARK_REACH_PUBLIC;
+}
+
+enum hark_reach hark_addr_reach(const struct hark_addr *addr)
+{
+	return reach_of(addr, 128);
+}
+
+enum hark_reach hark_prefix_reach(const struct hark_prefix *prefix)
+{
+	/* What is wider than a row of the table has public neighbours in it. */
+	return reach_of(&prefix->addr, prefix->bits);
 }
 
 const char *hark_reach_name(enum hark_reach reach)

@@ -370,7 +370,7 @@ static int add_rest(struct judge *judge, struct group *group, enum hark_family f
 	for (uint32_t i = 0; i < index->prefixes.n; i++) {
 		const struct hark_place *place =
 			&judge->snapshot->places.items[index->prefixes.items[i]];
-		int8_t reach = index->untold ? -1 : (int8_t)hark_addr_reach(&place->prefix.addr);
+		int8_t reach = index->untold ? -1 : (int8_t)hark_prefix_reach(&place->prefix);
 
 		if (ifindex ? place->ifindex != ifindex :
 			      group_has_device(judge, group, place->ifindex))

@@ -154,6 +154,14 @@ static void test_reach(void **state)
 		{ "fe00::", "public" },
 		{ "2001:db8::1", "public" },
 	};
+	/* As wide as its widest address. */
+	static const struct {
+		const char *text, *reach;
+	} prefixes[] = {
+		{ "10.0.0.0/8", "private" }, { "10.0.0.0/7", "public" }, { "10.0.0.7", "private" },
+		{ "127.0.0.0/8", "host" },   { "0.0.0.0/0", "public" },  { "::1", "host" },
+		{ "::1/127", "public" },     { "fe80::/64", "link" },    { "fc00::/6", "public" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
@@ -162,6 +170,12 @@ static void test_reach(void **state)
 
 		if (strcmp(reach, cases[i].reach))
 			fail_msg("%s: %s", cases[i].text, reach);
+	}
+	for (size_t i = 0; i < N_ELEMENTS(prefixes); i++) {
+		struct hark_prefix prefix;
+
+		assert_int_equal(hark_prefix_parse(prefixes[i].text, &prefix), 0);
+		assert_string_equal(hark_reach_name(hark_prefix_reach(&prefix)), prefixes[i].reach);
 	}
 	assert_null(hark_reach_name(HARK_REACH_N_));
 	assert_null(hark_reach_name((enum hark_reach) - 1));
