@@ -35,6 +35,7 @@ static int add_place(struct place_index *index, uint32_t i)
 	const struct hark_place *place = place_at(index, i);
 	uint32_t *slot;
 
+	index->lacks_interfaces |= !place->ifindex;
 	if (place->prefix.bits < 128) {
 		slot = array_push(&index->prefixes);
 		if (!slot)

@@ -23,6 +23,7 @@ struct place_index {
 	ARRAY(uint32_t) prefixes;  /* places that are more than one address */
 	ARRAY(struct place_device) devices;
 	struct reach_counts reaches; /* of all in by_addr */
+	bool lacks_interfaces;       /* of some place it is not told which interface has it */
 	bool untold;                 /* the addresses are not known: one prefix stands for all */
 };
 

@@ -367,6 +367,13 @@ static int list_addresses(struct judge *judge, const struct tally *tally,
 	return 0;
 }
 
+/* A listener of :: whose IPV6_V6ONLY is set. */
+static bool is_kept_from(const struct hark_socket *socket, enum hark_family family)
+{
+	return family == HARK_FAMILY_INET && socket->v6only == HARK_YES &&
+	       hark_addr_is_any(&socket->local);
+}
+
 /* The first class that may be for the listener; of one bound to an address, that address's. */
 static uint32_t first_class_for(const struct judge *judge, const struct group *group,
 				enum hark_family family, const struct hark_socket *socket)
@@ -397,7 +404,7 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 	bool is_named = !hark_addr_is_any(&socket->local), fits_somewhere = false;
 
 	if (n_places == 0) {
-		answer->why = HARK_WHY_NO_ADDRESS;
+		answer->why = is_kept_from(socket, family) ? HARK_WHY_V6ONLY : HARK_WHY_NO_ADDRESS;
 		return;
 	}
 	for (uint32_t i = first_class_for(judge, group, family, socket); i < end; i++) {
@@ -428,7 +435,7 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 		answer->why = HARK_WHY_NOT_LOCAL;
 	else if (is_named)
 		answer->why = HARK_WHY_BOUND;
-	else if (family == HARK_FAMILY_INET && socket->v6only == HARK_YES)
+	else if (is_kept_from(socket, family))
 		answer->why = HARK_WHY_V6ONLY;
 	else if (!socket->device && judge->vrf_ports.n)
 		answer->why = HARK_WHY_VRF;
@@ -459,6 +466,20 @@ static bool tell_plain_none(const struct hark_socket *socket, enum hark_family f
 	return true;
 }
 
+/*
+ * Whether a listener that is bound to an interface may get more than it was seen to: there are
+ * addresses of which it is not known which interface has them.
+ */
+static bool may_get_more(const struct judge *judge, const struct hark_socket *socket,
+			 enum hark_family family, const struct tally *tally)
+{
+	if (!socket->device || !judge->places[family].lacks_interfaces)
+		return false;
+	if (!hark_addr_is_any(&socket->local))
+		return !tally->has_won;
+	return !is_kept_from(socket, family);
+}
+
 static int conclude_listener(struct judge *judge, uint32_t position, enum hark_family family)
 {
 	struct hark_socket *socket = judge_socket(judge, position);
@@ -478,9 +499,9 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	answer->decided_by = tally->by_inference                      ? HARK_DECIDED_BY_INFERENCE :
 			     there_is.by_kernel && !there_is.by_flags ? HARK_DECIDED_BY_KERNEL :
 									HARK_DECIDED_BY_FLAGS;
-	if (tally->unknown_why) {
+	if (tally->unknown_why || may_get_more(judge, socket, family, tally)) {
 		answer->verdict = HARK_VERDICT_UNKNOWN;
-		answer->why = tally->unknown_why;
+		answer->why = tally->unknown_why ? tally->unknown_why : HARK_WHY_ADDRESSES_UNTOLD;
 		return 0;
 	}
 	if (tally->has_won) {

@@ -193,6 +193,19 @@ static const struct judged_case cases[] = {
 	    { "tcp", 4, "127.0.0.1", 81, "", "some native kernel host bound 127.0.0.1",
 	      "none - flags - family" } },
 	  { NULL } },
+	{ "addresses untold: nor is it what an interface has",
+	  BY_UNTOLD_PLACES,
+	  { { "tcp", 4, "0.0.0.0", 80, "eth0", "unknown - flags - addresses-untold",
+	      "none - flags - family" },
+	    { "tcp", 4, "10.0.0.1", 82, "eth0", "unknown - flags - addresses-untold",
+	      "none - flags - family" },
+	    { "tcp", 6, "::", 81, "v6only eth0", "none - flags - v6only",
+	      "unknown - flags - addresses-untold" } },
+	  { NULL } },
+	{ "a prefix that is private in part",
+	  BY_KERNEL,
+	  { { "tcp", 4, "0.0.0.0", 80, "", "all native kernel public", "none - flags - family" } },
+	  { "10.0.0.0/7" } },
 };
 
 struct world {
