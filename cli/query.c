@@ -88,6 +88,16 @@ static void tell_netns(const struct hark_snapshot *snapshot, const char *wanted)
 			wanted);
 }
 
+/* Words that are a port, or ports. */
+static uint32_t count_port_words(const struct options *options)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < options->n_words; i++)
+		n += options->words[i][strspn(options->words[i], "0123456789:-,")] == '\0';
+	return n;
+}
+
 int query_status(const struct hark_snapshot *snapshot, const struct options *options,
 		 uint32_t n_matched)
 {
@@ -95,6 +105,14 @@ int query_status(const struct hark_snapshot *snapshot, const struct options *opt
 		return STATUS_FAILED;
 	if (n_matched > 0)
 		return STATUS_MATCHED;
+	if (hark_snapshot_n_undecided(snapshot)) {
+		complain("nothing matched for certain: who holds %" PRIu32
+			 " of the sockets may not be seen, and any of them might",
+			 hark_snapshot_n_undecided(snapshot));
+		return STATUS_FAILED;
+	}
+	if (count_port_words(options) > 1)
+		complain("no socket has all of these ports; for any of them, put commas between");
 	for (uint32_t i = 0; i < options->n_words; i++) {
 		if (!strncmp(options->words[i], NETNS, strlen(NETNS)))
 			tell_netns(snapshot, options->words[i] + strlen(NETNS));

@@ -132,6 +132,16 @@ static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selec
 	return 0;
 }
 
+/* Sockets that only their holders could tell whether they match, where those may not be seen. */
+static void count_undecided(struct hark_snapshot *snapshot, const struct hark_selection *selection)
+{
+	if (!(selection_details(selection) & HARK_DETAIL_HOLDERS))
+		return;
+	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+		snapshot->n_undecided += snapshot->sockets.items[i].holders == HARK_DENIED &&
+					 !hark_selection_matches(selection, snapshot, i);
+}
+
 int snapshot_take_from(struct hark_source *source, const struct hark_query *query,
 		       struct hark_snapshot **ret, struct hark_error *reterr)
 {
@@ -158,6 +168,8 @@ int snapshot_take_from(struct hark_source *source, const struct hark_query *quer
 		leave_unheld(snapshot);
 	if (r == 0 && details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
+	if (r == 0)
+		count_undecided(snapshot, query->selection);
 	if (r == 0)
 		r = keep_matching(snapshot, query->selection, hark_selection_matches);
 	if (r < 0) {

@@ -54,6 +54,13 @@ void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
  */
 uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);
 const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i);
+
+/*
+ * How many sockets were left out although they may match the query's selection: it asks for
+ * something of their holders (a command, a pid, a unit), and who holds them may not be seen.
+ */
+uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot);
+
 uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot);
 const struct hark_process *hark_snapshot_process(const struct hark_snapshot *snapshot, uint32_t i);
 const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i);

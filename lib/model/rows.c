@@ -175,6 +175,11 @@ const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snaps
 	return ROW_AT(snapshot->sockets, i);
 }
 
+uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot)
+{
+	return snapshot->n_undecided;
+}
+
 uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot)
 {
 	return snapshot->processes.n;

@@ -38,7 +38,8 @@ struct hark_snapshot {
 		      [HARK_FAMILY_N_]; /* enum rows_origin, of the first namespace */
 	const char *host;
 	const char *kernel;
-	int64_t time; /* seconds since 1970 */
+	uint32_t n_undecided; /* by the selection, for want of their holders */
+	int64_t time;         /* seconds since 1970 */
 };
 
 struct hark_snapshot *snapshot_new(void);

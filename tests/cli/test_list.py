@@ -112,6 +112,20 @@ def selectors():
 
 
 @case
+def ports_apart():
+    """two ports that no socket has both of get a hint at the comma"""
+    with world():
+        socks = [listen("127.0.0.1", port) for port in (4001, 4002)]
+        answer = hark("4001", "4002")
+        expect_equal(answer.status, 1, answer)
+        expect("put commas between" in answer.err, answer)
+        expect_equal(find("4001,4002"), [4001, 4002])
+        expect("commas" not in hark("4001", "udp").err, "one port alone")
+        for sock in socks:
+            sock.close()
+
+
+@case
 def other_namespaces():
     """what is in another namespace was not read, and that is told instead of nothing"""
     with sockets():

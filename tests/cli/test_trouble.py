@@ -136,8 +136,10 @@ def unprivileged():
             expect("python" not in next(li for li in table.out.splitlines() if " 4001 " in li), table)
             # what may not be seen is not what is not there: the user learns why nothing matches
             nothing = hark("4001", f"pid={os.getpid()}", preexec_fn=become_nobody)
-            expect_equal(nothing.status, 1, nothing)
-            expect(nothing.err.startswith("hark: "), nothing)
+            expect_equal(nothing.status, 3, nothing)
+            expect("nothing matched for certain" in nothing.err, nothing)
+            expect_equal(hark("4002", "no-such-command", preexec_fn=become_nobody).status, 1)
+            expect_equal(hark("4003", preexec_fn=become_nobody).status, 1)
             expect_equal(hark("--strict", "4001", preexec_fn=become_nobody).status, 3)
             expect_equal(hark("--strict", "--no-holders", preexec_fn=become_nobody).status, 0)
         sock.close()
