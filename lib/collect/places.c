@@ -162,6 +162,22 @@ static void forget_addresses(void *data)
 	reading->book->addresses.n = reading->first;
 }
 
+/* Kept for sockets that are bound to one; twice does no harm. */
+static int push_broadcast(struct reading *reading, const struct nlattr *attr)
+{
+	struct hark_addr addr, *added;
+
+	if (!copy_addr(attr, reading->af, &addr))
+		return 0;
+	if (reading->snapshot->broadcasts.n >= ROWS_MAX)
+		return -E2BIG;
+	added = array_push(&reading->snapshot->broadcasts);
+	if (!added)
+		return -ENOMEM;
+	*added = addr;
+	return 0;
+}
+
 static int take_address(const struct nlmsghdr *message, void *data)
 {
 	struct reading *reading = data;
@@ -170,6 +186,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	bool has_addr = false, has_local = false;
 	const struct nlattr *attr;
 	uint32_t flags;
+	int r;
 
 	/* A kernel without IPv6 answers for all families that it has. */
 	if (message->nlmsg_type != RTM_NEWADDR ||
@@ -185,6 +202,11 @@ static int take_address(const struct nlmsghdr *message, void *data)
 		case IFA_ADDRESS:
 			if (!has_local)
 				has_addr = copy_addr(attr, reading->af, &found.addr);
+			break;
+		case IFA_BROADCAST:
+			r = push_broadcast(reading, attr);
+			if (r < 0)
+				return r;
 			break;
 		case IFA_FLAGS:
 			copy_attr(attr, &flags, sizeof(flags));

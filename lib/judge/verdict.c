@@ -393,6 +393,14 @@ static uint32_t first_class_for(const struct judge *judge, const struct group *g
 	return low;
 }
 
+static bool is_broadcast(const struct hark_snapshot *snapshot, const struct hark_addr *addr)
+{
+	for (uint32_t i = 0; i < snapshot->broadcasts.n; i++)
+		if (!memcmp(snapshot->broadcasts.items[i].bytes, addr->bytes, sizeof(addr->bytes)))
+			return true;
+	return false;
+}
+
 /* Why a listener does not get (all of) a family that it might, and who gets it instead. */
 static void tell_why(const struct judge *judge, uint32_t position, enum hark_family family,
 		     uint32_t n_places, struct hark_answer *answer)
@@ -432,7 +440,8 @@ static void tell_why(const struct judge *judge, uint32_t position, enum hark_fam
 	if (answer->why != HARK_WHY_NOTHING)
 		return;
 	if (is_named && !fits_somewhere)
-		answer->why = HARK_WHY_NOT_LOCAL;
+		answer->why = is_broadcast(judge->snapshot, &socket->local) ? HARK_WHY_BROADCAST :
+									      HARK_WHY_NOT_LOCAL;
 	else if (is_named)
 		answer->why = HARK_WHY_BOUND;
 	else if (is_kept_from(socket, family))

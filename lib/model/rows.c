@@ -21,6 +21,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->processes);
 	array_fini(&snapshot->places);
 	array_fini(&snapshot->interfaces);
+	array_fini(&snapshot->broadcasts);
 	array_fini(&snapshot->namespaces);
 	array_fini(&snapshot->lookups);
 	array_fini(&snapshot->notes);

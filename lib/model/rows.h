@@ -29,6 +29,7 @@ struct hark_snapshot {
 	ARRAY(struct hark_place)
 	places; /* local addresses of the namespaces, then lists of verdicts */
 	ARRAY(struct hark_interface) interfaces;
+	ARRAY(struct hark_addr) broadcasts; /* IFA_BROADCAST of the first namespace */
 	ARRAY(struct hark_namespace) namespaces;
 	ARRAY(struct hark_lookup) lookups;
 	ARRAY(struct hark_note) notes;

@@ -108,6 +108,11 @@ static const struct judged_case cases[] = {
 	    { "udp", 4, "255.255.255.255", 67, "", "none - flags - broadcast",
 	      "none - flags - family" } },
 	  { NULL } },
+	{ "a subnet's broadcast address",
+	  BY_KERNEL,
+	  { { "udp", 4, "192.168.1.255", 137, "", "none - flags - broadcast",
+	      "none - flags - family" } },
+	  { NULL } },
 	{ "no IPv6 address",
 	  BY_KERNEL,
 	  { { "tcp", 6, "::", 80, "", "all mapped kernel public", "none - flags - no-address" } },
@@ -259,6 +264,7 @@ static void build(struct world *world, const struct judged_case *judged)
 {
 	const char *const *places = judged->places[0] ? judged->places : usual_places;
 	struct hark_namespace *namespace;
+	struct hark_addr *broadcast;
 
 	*world = (struct world){ .snapshot = snapshot_new() };
 	assert_non_null(world->snapshot);
@@ -271,6 +277,9 @@ static void build(struct world *world, const struct judged_case *judged)
 		for (int family = 0; family < HARK_FAMILY_N_; family++)
 			world->snapshot->origin[protocol][family] =
 				judged->how == BY_TEXT ? ROWS_BY_PROC_NET : ROWS_BY_SOCK_DIAG;
+	broadcast = array_push(&world->snapshot->broadcasts);
+	assert_non_null(broadcast);
+	assert_int_equal(hark_addr_parse("192.168.1.255", broadcast), 0);
 	for (uint32_t i = 0; i < 8 && judged->sockets[i].protocol; i++)
 		add_socket(world, &judged->sockets[i], i + 1);
 }
