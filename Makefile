@@ -61,7 +61,7 @@ clean:
 
 build/build.ninja:
 	@scripts/deps --check build
-	@meson setup build --buildtype=debugoptimized -Dtests=false --prefix '$(PREFIX)'
+	@meson setup build --buildtype=release -Ddebug=true -Dtests=false --prefix '$(PREFIX)'
 
 build-asan/build.ninja: | deps
 	@CC=gcc meson setup build-asan --buildtype=debug --optimization=1 $(STRICT) $(SANITIZE)
