@@ -307,6 +307,20 @@ static void every_code_tells_something(void **state)
 	}
 }
 
+static struct hark_explanation *explain_process(struct hark_snapshot *snapshot,
+						const char *selector)
+{
+	struct hark_selection *selection;
+	struct hark_explanation *explanation = NULL;
+	struct hark_error error;
+
+	assert_int_equal(hark_selection_new(&selection), 0);
+	assert_int_equal(hark_selection_add(selection, selector, &error), 0);
+	assert_int_equal(hark_explain(snapshot, selection, &explanation), 0);
+	hark_selection_free(selection);
+	return explanation;
+}
+
 /* A selection means ports: all listeners of a port belong to its story, its neighbours do not. */
 static void tells_of_whole_ports(void **state)
 {
@@ -317,24 +331,42 @@ static void tells_of_whole_ports(void **state)
 		{ "udp", "0.0.0.0", V4, 80, "an", "", "s" },
 	};
 	struct hark_snapshot *snapshot = begin(NULL);
-	struct hark_selection *selection;
 	struct hark_explanation *explanation;
-	struct hark_error error;
 	char codes[1024];
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(sockets); i++)
 		add(snapshot, &sockets[i]);
-	assert_int_equal(hark_selection_new(&selection), 0);
-	assert_int_equal(hark_selection_add(selection, "pid=80", &error), 0);
-	assert_int_equal(hark_explain(snapshot, selection, &explanation), 0);
+	explanation = explain_process(snapshot, "pid=80");
 	write_codes(explanation, codes, sizeof(codes));
 	assert_string_equal(
 		codes, "port split-pair ipv4-socket ipv4-all holders shown-as-ipv4 v6only "
 		       "ipv4-none ipv6-all holders not-ipv4 hint-sshd hint-apache bindv6only-off "
 		       "firewall-unread");
 	hark_explanation_free(explanation);
-	hark_selection_free(selection);
+	hark_snapshot_free(snapshot);
+}
+
+/* Connections of one port have nothing to do with one another: those alone that were asked for. */
+static void tells_of_meant_connections(void **state)
+{
+	static const struct given sockets[] = {
+		{ "tcp", "192.168.1.241", V4, 80, "nn", "connected", "a" },
+		{ "tcp", "192.168.1.241", V4, 80, "nn", "connected", "s" },
+	};
+	struct hark_snapshot *snapshot = begin(NULL);
+	struct hark_explanation *explanation;
+	char codes[1024];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(sockets); i++)
+		add(snapshot, &sockets[i]);
+	explanation = explain_process(snapshot, "pid=80");
+	write_codes(explanation, codes, sizeof(codes));
+	assert_string_equal(codes, "port connection holders");
+	assert_true(is_said(explanation, "TCP port 80 has 1 socket that does not listen."));
+	assert_true(is_said(explanation, "Held by apache2 (pid 80, apache2.service)."));
+	hark_explanation_free(explanation);
 	hark_snapshot_free(snapshot);
 }
 
@@ -421,11 +453,12 @@ int main(void)
 {
 	enum {
 		N_CASES = N_ELEMENTS(cases),
-		N_OTHERS = 5,
+		N_OTHERS = 6,
 	};
 	struct CMUnitTest tests[N_OTHERS + N_CASES] = {
 		cmocka_unit_test(every_code_tells_something),
 		cmocka_unit_test(tells_of_whole_ports),
+		cmocka_unit_test(tells_of_meant_connections),
 		cmocka_unit_test(tells_nothing_of_nothing),
 		cmocka_unit_test(cuts_long_lists),
 		cmocka_unit_test(finds_the_hint_for_a_server),
