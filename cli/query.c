@@ -18,7 +18,7 @@
 
 int query_select(struct options *options, struct hark_selection **ret)
 {
-	struct hark_selection *selection;
+	struct hark_selection *selection = NULL;
 	struct hark_error error = { .text = "memory ran out" };
 	int r = hark_selection_new(&selection);
 

@@ -68,7 +68,7 @@ int render_csv(struct out *out, const struct hark_snapshot *snapshot,
 		out_char(out, '\n');
 	}
 	if (!out->error)
-		out->error = view.error ? view.error : cell.error;
+		out->error = view_error(&view) ? view_error(&view) : cell.error;
 	out_fini(&cell);
 	view_fini(&view);
 	return out_flush(out);

@@ -408,6 +408,8 @@ static void write_sockets(struct out *out, const struct hark_snapshot *snapshot,
 			out_text(out, between);
 		write_socket(&view, out, i);
 	}
+	if (!out->error)
+		out->error = view_error(&view);
 	view_fini(&view);
 }
 

@@ -109,7 +109,7 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 	if (!r && options->summary)
 		summary_write(&table.view, out, options);
 	if (!r)
-		r = table.view.error;
+		r = view_error(&table.view);
 	view_fini(&table.view);
 	if (r && !out->error)
 		out->error = r;

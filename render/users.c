@@ -22,16 +22,20 @@ void users_fini(struct users *users)
 	*users = (struct users){ 0 };
 }
 
-static char *look_up(uint32_t uid)
+static char *look_up(struct users *users, uint32_t uid)
 {
 	char buffer[LONGEST_ENTRY];
 	struct passwd entry, *found = NULL;
+	char *name;
 	int r;
 
 	do
 		r = getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found);
 	while (r == EINTR);
-	return found ? strdup(found->pw_name) : NULL;
+	name = found ? strdup(found->pw_name) : NULL;
+	if (found && !name)
+		users->error = -ENOMEM;
+	return name;
 }
 
 static size_t find_place(const struct users *users, uint32_t uid)
@@ -59,13 +63,15 @@ const char *users_name(struct users *users, uint32_t uid)
 		size_t capacity = users->capacity ? users->capacity * 2 : 16;
 		struct user *items = realloc(users->items, capacity * sizeof(*items));
 
-		if (!items)
+		if (!items) {
+			users->error = -ENOMEM;
 			return NULL;
+		}
 		users->items = items;
 		users->capacity = capacity;
 	}
 	memmove(&users->items[i + 1], &users->items[i], (users->n - i) * sizeof(*users->items));
-	users->items[i] = (struct user){ .uid = uid, .name = look_up(uid) };
+	users->items[i] = (struct user){ .uid = uid, .name = look_up(users, uid) };
 	users->n++;
 	return users->items[i].name;
 }

@@ -13,6 +13,7 @@ struct users {
 	struct user *items; /* sorted by uid */
 	size_t n;
 	size_t capacity;
+	int error; /* -ENOMEM: some name was not told */
 };
 
 void users_fini(struct users *users);

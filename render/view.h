@@ -38,6 +38,12 @@ struct view {
 void view_init(struct view *view, const struct hark_snapshot *snapshot, enum escape escape);
 void view_fini(struct view *view);
 
+/* Why something is missing from what was written, or 0. */
+static inline int view_error(const struct view *view)
+{
+	return view->error ? view->error : view->users.error;
+}
+
 /* Puts listeners together where a reader is better off with one row. 0 or -ENOMEM. */
 int view_merge(struct view *view);
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""hark without memory: each allocation fails once, and nothing is made up, lost or left.
+
+SCARCE names a hark whose allocations fail as tests/tools/scarce.c says.
+"""
+import os
+import tempfile
+
+import harness
+from harness import case, expect, hark, listen, main, udp, world
+
+harness.HARK = os.environ.get("SCARCE", str(harness.ROOT / "build/tests/cli/hark-scarce"))
+FAILED = 3
+
+
+def starve(*arguments):
+    """What is printed must be the same, or said to be wanting."""
+    with world(), tempfile.NamedTemporaryFile("r", encoding="ascii") as count:
+        made = [listen("::", 80, v6only=False), listen("127.0.0.1", 25), listen("::1", 25),
+                udp("127.0.0.1", 53), udp("::", 53, v6only=False),
+                udp("0.0.0.0", 67, reuseport=True), udp("0.0.0.0", 67, reuseport=True),
+                udp("0.0.0.0", 68, device="lo")]
+        whole = hark(*arguments, env={"SCARCE_COUNT": count.name})
+        n = int(count.read())
+        expect(n > 5 and whole.status == 0, whole)
+        for i in range(1, n + 1):
+            answer = hark(*arguments, env={"SCARCE_AT": str(i)})
+            expect(answer.status == FAILED or answer.out == whole.out, (i, answer, whole))
+            expect(answer.status == FAILED or answer.status == whole.status, (i, answer))
+            expect(answer.status != FAILED or answer.err, (i, answer))
+        for sock in made:
+            sock.close()
+
+
+@case
+def the_table():
+    """a table is whole, or is said not to be"""
+    starve()
+
+
+@case
+def ndjson():
+    """so are lines of JSON"""
+    starve("--ndjson")
+
+
+@case
+def csv():
+    """so is CSV"""
+    starve("--csv")
+
+
+@case
+def selectors():
+    """so is what selectors choose"""
+    starve("--ndjson", "udp,tcp", ":20-70", "127.0.0.0/8,::1", "uid=0")
+
+
+if __name__ == "__main__":
+    main()
