@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Linked into a program by ld's --wrap, makes one of its allocations fail: the one whose number is
- * in SCARCE_AT, from 1. At the end the number of all is written to the file that SCARCE_COUNT names.
+ * in SCARCE_AT, from 1. At the end the number of all is written to the file of SCARCE_COUNT.
  */
 #include <stdatomic.h>
 #include <stddef.h>
