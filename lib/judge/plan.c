@@ -397,7 +397,7 @@ static int add_rest(struct judge *judge, struct group *group, enum hark_family f
 	class->n_places = n + n_prefixes;
 	class->reach = rest.reach;
 	class->is_void = !group->has_wildcard &&
-			 judge->snapshot->namespaces.items[judge->netns].sk_lookup != HARK_YES;
+			 judge->snapshot->namespaces.items[judge->netns].sk_lookup == HARK_NO;
 	return 0;
 }
 
