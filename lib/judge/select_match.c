@@ -13,6 +13,8 @@
 
 #include <hark/snapshot.h>
 
+#include "rows.h"
+
 /* The command name of a process is no longer. */
 #define COMMAND_LENGTH 15u
 
@@ -118,6 +120,18 @@ static bool is_at_place(const struct subject *subject, const struct term *term,
 	       hark_prefix_contains(&place->prefix, &prefix->addr);
 }
 
+/* Whether the place may be one that the socket is asked about: its interface's, or its VRF's. */
+static bool is_of_device(const struct subject *subject, const struct hark_place *place)
+{
+	uint32_t device = subject->socket->device;
+	const struct hark_interface *interface;
+
+	if (!device || !place->ifindex || place->ifindex == device)
+		return true;
+	interface = snapshot_find_interface(subject->snapshot, place->netns, place->ifindex);
+	return interface && interface->vrf == device;
+}
+
 /* Whether a listener gets what is sent to the term's address, or to one in its prefix. */
 static bool answers_at(const struct subject *subject, const struct term *term)
 {
@@ -128,6 +142,7 @@ static bool answers_at(const struct subject *subject, const struct term *term)
 	const struct hark_namespace *netns =
 		hark_snapshot_namespace(subject->snapshot, socket->netns);
 	uint32_t first = answer->first_address, n = answer->n_addresses;
+	bool is_listed = n > 0;
 
 	switch ((enum hark_verdict)answer->verdict) {
 	case HARK_VERDICT_NONE:
@@ -139,20 +154,21 @@ static bool answers_at(const struct subject *subject, const struct term *term)
 			return false;
 		if (!netns || netns->places_presence != HARK_KNOWN)
 			return true;
-		/* fall through */
-	case HARK_VERDICT_ALL:
-		first = netns ? netns->first_place : 0;
-		n = netns ? netns->n_places : 0;
 		break;
+	case HARK_VERDICT_ALL:
 	case HARK_VERDICT_SOME:
 		break;
 	}
+	/* The list of a verdict `some` is left out where there are too many. */
+	if (!is_listed) {
+		first = netns ? netns->first_place : 0;
+		n = netns ? netns->n_places : 0;
+	}
 	for (uint32_t i = first; i < first + n; i++) {
 		const struct hark_place *place = hark_snapshot_place(subject->snapshot, i);
-		bool is_apart = answer->verdict != HARK_VERDICT_SOME && socket->device &&
-				place->ifindex != socket->device;
 
-		if (!is_apart && is_at_place(subject, term, place))
+		if ((is_listed || is_of_device(subject, place)) &&
+		    is_at_place(subject, term, place))
 			return true;
 	}
 	return false;

@@ -385,10 +385,15 @@ static void test_addresses(void **state)
 	EXPECT(table);
 }
 
-static void test_unread_addresses(void **state)
+static void test_odd_addresses(void **state)
 {
 	struct hark_snapshot *s = *state;
 
+	/* of a VRF's port; of a list that was left out */
+	s->sockets.items[SSHD4].device = s->interfaces.items[1].vrf = 9;
+	s->sockets.items[APACHE].answers[HARK_FAMILY_INET].verdict = HARK_VERDICT_SOME;
+	expect(s, "10.0.0.7 22,80 listen", "apache sshd4");
+	expect(s, "192.168.1.1 22,80 listen", "apache");
 	s->namespaces.items[0].places_presence = HARK_DENIED;
 	s->namespaces.items[0].n_places = 0;
 	s->sockets.items[APACHE].answers[HARK_FAMILY_INET].verdict = HARK_VERDICT_UNKNOWN;
@@ -578,7 +583,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_protocols_and_states, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_unread_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_odd_addresses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_holders, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_services, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_families, set_up, tear_down),
