@@ -111,7 +111,7 @@ enum hark_why {
 	HARK_WHY_RIVALS,
 	HARK_WHY_ADDRESSES_UNTOLD, /* unknown: the addresses of the namespace could not be read */
 	HARK_WHY_INET_LISTENER, /* inferred: an AF_INET wildcard listener on this port takes IPv4 */
-	HARK_WHY_CHANGED,       /* unknown: sockets came or went while the kernel was asked */
+	HARK_WHY_CHANGED,       /* nobody got it when asked: sockets came or went meanwhile */
 	HARK_WHY_VRF, /* comes through a VRF, which sockets bound to no interface are kept from */
 	HARK_WHY_N_,
 };

@@ -185,9 +185,13 @@ char *hark_prefix_format(const struct hark_prefix *prefix, char *text)
 {
 	unsigned int bits = prefix->bits;
 
-	hark_addr_format(&prefix->addr, text);
-	if (bits >= 96 && hark_addr_is_ipv4(&prefix->addr))
+	/* What reaches beyond the mapped addresses is of IPv6, whatever it begins with. */
+	if (bits >= 96 && hark_addr_is_ipv4(&prefix->addr)) {
+		hark_addr_format(&prefix->addr, text);
 		bits -= 96;
+	} else {
+		inet_ntop(AF_INET6, prefix->addr.bytes, text, HARK_ADDR_TEXT_SIZE);
+	}
 	snprintf(text + strlen(text), HARK_ADDR_TEXT_SIZE - strlen(text), "/%u", bits);
 	return text;
 }

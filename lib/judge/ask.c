@@ -123,8 +123,9 @@ static int plan_draws(struct judge *judge)
 			continue;
 		if (run->n == 1 || run->n_seen == 0 || run->n_seen == run->n)
 			continue;
+		run->is_undecided = run->n_draws >= MAX_DRAWS && run->n_draws < limit;
 		if ((run->n_draws && run->n_seen == 1) || run->n_draws >= limit ||
-		    run->n_draws >= MAX_DRAWS)
+		    run->is_undecided)
 			continue;
 		if (run->n_draws + n_more > MAX_DRAWS)
 			n_more = MAX_DRAWS - run->n_draws;

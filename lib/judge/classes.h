@@ -23,8 +23,7 @@ struct group {
 	uint32_t first_class[HARK_FAMILY_N_], n_classes[HARK_FAMILY_N_], n_named[HARK_FAMILY_N_];
 	uint32_t first_name[HARK_FAMILY_N_], n_names[HARK_FAMILY_N_]; /* in judge->names, sorted */
 	struct reckoning whole[HARK_FAMILY_N_]; /* for those bound to no interface */
-	uint32_t first_device,
-		n_devices; /* in judge->devices, sorted: that some listener is bound to */
+	uint32_t first_device, n_devices; /* in judge->devices: that some listener is bound to */
 };
 
 /*
@@ -75,8 +74,8 @@ struct run {
 	uint32_t n;
 	uint32_t n_seen;
 	uint32_t n_draws;
-	uint32_t class; /* one that it won, to draw from */
-	bool is_settled;
+	uint32_t class;    /* one that it won, to draw from */
+	bool is_undecided; /* too many for the draws there are: one unseen may be a member */
 };
 
 /* An interface that belongs to a VRF. */

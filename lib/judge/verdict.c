@@ -508,6 +508,12 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	answer->decided_by = tally->by_inference                      ? HARK_DECIDED_BY_INFERENCE :
 			     there_is.by_kernel && !there_is.by_flags ? HARK_DECIDED_BY_KERNEL :
 									HARK_DECIDED_BY_FLAGS;
+	if (!judge->order.items[position].is_seen &&
+	    judge->runs[judge->order.items[position].run].is_undecided) {
+		answer->verdict = HARK_VERDICT_UNKNOWN;
+		answer->why = HARK_WHY_RIVALS;
+		return 0;
+	}
 	if (tally->unknown_why || may_get_more(judge, socket, family, tally)) {
 		answer->verdict = HARK_VERDICT_UNKNOWN;
 		answer->why = tally->unknown_why ? tally->unknown_why : HARK_WHY_ADDRESSES_UNTOLD;

@@ -56,5 +56,11 @@ def selectors():
     starve("--ndjson", "udp,tcp", ":20-70", "127.0.0.0/8,::1", "uid=0")
 
 
+@case
+def explanation():
+    """so is an explanation"""
+    starve("explain", "tcp,udp")
+
+
 if __name__ == "__main__":
     main()
