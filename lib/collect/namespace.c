@@ -126,6 +126,7 @@ static enum hark_tristate has_sk_lookup(struct hark_source *source)
 int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot)
 {
 	int proc_fd = source->proc_fd;
+	enum hark_tristate disabled;
 	struct hark_namespace *namespace = array_push(&snapshot->namespaces);
 	int r;
 
@@ -134,9 +135,9 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 	snapshot->time = source->ops->time(source);
 	namespace->inode = read_inode(proc_fd);
 	namespace->bindv6only = read_switch(proc_fd, "sys/net/ipv6/bindv6only");
-	namespace->ipv6_disabled =
-		lacks_ipv6(proc_fd) ? HARK_YES :
-				      read_switch(proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
+	disabled = read_switch(proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
+	namespace->ipv6_disabled = disabled == HARK_UNKNOWN && lacks_ipv6(proc_fd) ? HARK_YES :
+										     disabled;
 	namespace->sk_lookup = has_sk_lookup(source);
 	namespace->places_presence = HARK_UNSUPPORTED; /* until collect_places() was asked */
 	r = namespace->inode ? find_name(source, snapshot, namespace) : 0;
