@@ -76,6 +76,7 @@ static int explain(const struct options *options, const struct hark_selection *s
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
 	struct out out;
+	uint64_t began_ns = query_clock_ns();
 	uint32_t n;
 	int r;
 
@@ -92,6 +93,7 @@ static int explain(const struct options *options, const struct hark_selection *s
 	hark_explanation_free(explanation);
 	out_fini(&out);
 	r = status_of_writing(r);
+	query_tell_times(snapshot, options, began_ns);
 	query_tell_notes(snapshot, options);
 	if (r == STATUS_MATCHED)
 		r = query_status(snapshot, options, n);

@@ -102,6 +102,7 @@ static int answer(const struct list *list, uint32_t n_before)
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
 	struct out out;
+	uint64_t began_ns = query_clock_ns();
 	int r;
 
 	if (hark_snapshot_take(&list->query, &snapshot, &error) < 0) {
@@ -116,6 +117,7 @@ static int answer(const struct list *list, uint32_t n_before)
 	r = render(list, &out, snapshot);
 	out_fini(&out);
 	r = status_of_writing(r);
+	query_tell_times(snapshot, list->options, began_ns);
 	query_tell_notes(snapshot, list->options);
 	if (r == STATUS_MATCHED)
 		r = query_status(snapshot, list->options, hark_snapshot_n_sockets(snapshot));

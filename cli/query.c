@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <hark/snapshot.h>
@@ -47,6 +48,33 @@ void query_tell_notes(const struct hark_snapshot *snapshot, const struct options
 	out_init(&out, STDERR_FILENO);
 	render_notes(&out, snapshot, &render);
 	out_fini(&out);
+}
+
+uint64_t query_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void query_tell_times(const struct hark_snapshot *snapshot, const struct options *options,
+		      uint64_t began_ns)
+{
+	uint64_t all_ns = query_clock_ns() - began_ns, rest_ns = all_ns;
+
+	if (!options->debug)
+		return;
+	fprintf(stderr, "hark: time in ms:");
+	for (int stage = 0; stage < HARK_STAGE_N_; stage++) {
+		uint64_t ns = hark_snapshot_stage_ns(snapshot, (enum hark_stage)stage);
+
+		rest_ns -= ns;
+		fprintf(stderr, " %s %.3f,", hark_stage_name((enum hark_stage)stage),
+			(double)ns / 1e6);
+	}
+	fprintf(stderr, " printing %.3f, in all %.3f\n", (double)rest_ns / 1e6,
+		(double)all_ns / 1e6);
 }
 
 /* A word that is almost the name of a command, state or protocol hardly means a process. */

@@ -16,6 +16,16 @@ int query_select(struct options *options, struct hark_selection **ret);
 /* Tells on standard error what is missing from the snapshot. */
 void query_tell_notes(const struct hark_snapshot *snapshot, const struct options *options);
 
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t query_clock_ns(void);
+
+/*
+ * For --debug: tells on standard error where the time went since `began_ns`, which is just before
+ * the snapshot was taken. What the snapshot does not tell of was spent on printing.
+ */
+void query_tell_times(const struct hark_snapshot *snapshot, const struct options *options,
+		      uint64_t began_ns);
+
 /* The status of an answer with so many sockets in it. */
 int query_status(const struct hark_snapshot *snapshot, const struct options *options,
 		 uint32_t n_matched);

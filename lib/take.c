@@ -14,6 +14,21 @@
 
 #define MAX_PORTS 16
 
+static uint64_t clock_ns(struct hark_source *source)
+{
+	return source->ops->clock_ns ? source->ops->clock_ns(source) : 0;
+}
+
+/* Adds the time since `*began` to a stage; the next begins now. */
+static void end_stage(struct hark_source *source, struct hark_snapshot *snapshot,
+		      enum hark_stage stage, uint64_t *began)
+{
+	uint64_t now = clock_ns(source);
+
+	snapshot->stage_ns[stage] += now - *began;
+	*began = now;
+}
+
 static int read_sockets(struct hark_source *source, const struct hark_query *query,
 			struct hark_snapshot *snapshot, struct hark_error *reterr)
 {
@@ -142,36 +157,52 @@ static void count_undecided(struct hark_snapshot *snapshot, const struct hark_se
 					 !hark_selection_matches(selection, snapshot, i);
 }
 
-int snapshot_take_from(struct hark_source *source, const struct hark_query *query,
-		       struct hark_snapshot **ret, struct hark_error *reterr)
+static int take_stages(struct hark_source *source, const struct hark_query *query,
+		       struct hark_snapshot *snapshot, struct hark_error *reterr)
 {
 	uint32_t details = query->details | selection_details(query->selection);
-	struct hark_snapshot *snapshot = snapshot_new();
-	int r = snapshot ? 0 : -ENOMEM;
+	uint64_t began = clock_ns(source);
+	int r = collect_namespace(source, snapshot);
 
-	reterr->error = 0;
-	if (r == 0)
-		r = collect_namespace(source, snapshot);
+	end_stage(source, snapshot, HARK_STAGE_NAMESPACES, &began);
 	if (r == 0)
 		r = read_sockets(source, query, snapshot, reterr);
+	end_stage(source, snapshot, HARK_STAGE_SOCKETS, &began);
 	if (r == 0)
 		r = collect_places(source, snapshot);
+	end_stage(source, snapshot, HARK_STAGE_ADDRESSES, &began);
 	if (r == 0 && details & HARK_DETAIL_ANSWERS)
 		r = judge_listeners(source, snapshot, details);
 	else if (r == 0)
 		leave_unjudged(snapshot);
+	end_stage(source, snapshot, HARK_STAGE_ANSWERS, &began);
 	if (r == 0)
 		r = keep_matching(snapshot, query->selection, selection_matches_early);
+	end_stage(source, snapshot, HARK_STAGE_SELECTION, &began);
 	if (r == 0 && details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, details);
 	else if (r == 0)
 		leave_unheld(snapshot);
+	end_stage(source, snapshot, HARK_STAGE_HOLDERS, &began);
 	if (r == 0 && details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
+	end_stage(source, snapshot, HARK_STAGE_UNITS, &began);
 	if (r == 0)
 		count_undecided(snapshot, query->selection);
 	if (r == 0)
 		r = keep_matching(snapshot, query->selection, hark_selection_matches);
+	end_stage(source, snapshot, HARK_STAGE_SELECTION, &began);
+	return r;
+}
+
+int snapshot_take_from(struct hark_source *source, const struct hark_query *query,
+		       struct hark_snapshot **ret, struct hark_error *reterr)
+{
+	struct hark_snapshot *snapshot = snapshot_new();
+	int r;
+
+	reterr->error = 0;
+	r = snapshot ? take_stages(source, query, snapshot, reterr) : -ENOMEM;
 	if (r < 0) {
 		if (reterr->error == 0)
 			snprintf(reterr->text, sizeof(reterr->text), "%s", strerror(-r));

@@ -27,6 +27,21 @@ enum hark_detail {
 	HARK_DETAIL_LOOKUPS = 1 << 4,
 };
 
+/* The steps of taking a snapshot. */
+enum hark_stage {
+	HARK_STAGE_NAMESPACES, /* what there is, and its settings */
+	HARK_STAGE_SOCKETS,    /* the dump, sorted */
+	HARK_STAGE_ADDRESSES,  /* what is local */
+	HARK_STAGE_ANSWERS,    /* asking, and concluding */
+	HARK_STAGE_HOLDERS,
+	HARK_STAGE_UNITS,     /* of sockets whose holders may not be seen */
+	HARK_STAGE_SELECTION, /* dropping what does not match */
+	HARK_STAGE_N_
+};
+
+/* "namespaces", "sockets", and so on; NULL out of range. */
+const char *hark_stage_name(enum hark_stage stage);
+
 /* Zero is the default for all: the listeners of all protocols, without any detail. */
 struct hark_query {
 	uint32_t details; /* of enum hark_detail */
@@ -92,6 +107,9 @@ const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapsho
 const char *hark_snapshot_host(const struct hark_snapshot *snapshot);
 const char *hark_snapshot_kernel(const struct hark_snapshot *snapshot);
 int64_t hark_snapshot_time(const struct hark_snapshot *snapshot);
+
+/* Nanoseconds that a step took (CLOCK_MONOTONIC). */
+uint64_t hark_snapshot_stage_ns(const struct hark_snapshot *snapshot, enum hark_stage stage);
 
 /* Long enough for any label. */
 #define HARK_LABEL_SIZE 16

@@ -99,6 +99,15 @@ static int64_t live_time(struct hark_source *source)
 	return time(NULL);
 }
 
+static uint64_t live_clock_ns(struct hark_source *source)
+{
+	struct timespec now;
+
+	(void)source;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static const struct source_ops live_ops = {
 	.nl_open = live_nl_open,
 	.nl_send = live_nl_send,
@@ -106,6 +115,7 @@ static const struct source_ops live_ops = {
 	.nl_close = live_nl_close,
 	.count_sk_lookups = live_count_sk_lookups,
 	.time = live_time,
+	.clock_ns = live_clock_ns,
 };
 
 void source_open_live(struct hark_source *ret)

@@ -37,6 +37,8 @@ struct source_ops {
 	int (*count_sk_lookups)(struct hark_source *source);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
+	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */
+	uint64_t (*clock_ns)(struct hark_source *source);
 };
 
 struct hark_source {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The names that scripts see. */
-#include <hark/model.h>
+#include <hark/snapshot.h>
 
 #include <assert.h>
 #include <string.h>
@@ -122,6 +122,14 @@ const char *hark_note_why_name(enum hark_note_why why)
 					     "failed",     "limit",       "fallback" };
 
 	return NAME_OF(names, why, HARK_NOTE_WHY_N_);
+}
+
+const char *hark_stage_name(enum hark_stage stage)
+{
+	static const char *const names[] = { "namespaces", "sockets", "addresses", "answers",
+					     "holders",    "units",   "selection" };
+
+	return NAME_OF(names, stage, HARK_STAGE_N_);
 }
 
 static int from_name(const char *const *names, int n, const char *name)

@@ -274,6 +274,11 @@ int64_t hark_snapshot_time(const struct hark_snapshot *snapshot)
 	return snapshot->time;
 }
 
+uint64_t hark_snapshot_stage_ns(const struct hark_snapshot *snapshot, enum hark_stage stage)
+{
+	return (unsigned int)stage < HARK_STAGE_N_ ? snapshot->stage_ns[stage] : 0;
+}
+
 /* What the label says of one family of a listener: '4', '6', '?' or nothing (0). */
 static char listener_digit(const struct hark_socket *socket, enum hark_family family, bool by_flags)
 {

@@ -41,6 +41,7 @@ struct hark_snapshot {
 	const char *kernel;
 	uint32_t n_undecided; /* by the selection, for want of their holders */
 	int64_t time;         /* seconds since 1970 */
+	uint64_t stage_ns[HARK_STAGE_N_];
 };
 
 struct hark_snapshot *snapshot_new(void);

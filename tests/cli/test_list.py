@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -370,6 +371,21 @@ def watching():
             process.kill()
             expect_equal(text.count("port"), 1, text)
         third.close()
+
+
+@case
+def times():
+    """--debug tells where the time went; the parts make up the whole"""
+    with sockets():
+        line = next(line for line in hark("--debug").err.splitlines() if "time in ms" in line)
+        parts = {name: float(ms) for name, ms in re.findall(r"([a-z ]+) ([0-9.]+)(?:,|$)",
+                                                            line.split(":", 2)[2])}
+        whole = parts.pop(" in all")
+        expect_equal([name.strip() for name in parts],
+                     ["namespaces", "sockets", "addresses", "answers", "holders", "units",
+                      "selection", "printing"], line)
+        expect(abs(sum(parts.values()) - whole) < 0.01 and parts[" sockets"] > 0, line)
+        expect("time in ms" not in hark().err, "told without --debug")
 
 
 if __name__ == "__main__":

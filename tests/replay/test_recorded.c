@@ -277,6 +277,46 @@ static void test_other_request(void **state)
 	stop(&playing);
 }
 
+/* A clock that goes on by a second each time somebody looks. */
+static uint64_t tick(struct hark_source *source)
+{
+	static uint64_t now_ns;
+
+	(void)source;
+	return now_ns += 1000000000;
+}
+
+/* Without a clock, as all recordings are played, no time passes. */
+static void test_stages(void **state)
+{
+	static const struct hark_query query = { .details = HARK_DETAIL_ANSWERS };
+	struct playing playing;
+	struct source_ops ops;
+	struct hark_snapshot *snapshot;
+	struct hark_error error;
+
+	(void)state;
+	for (int has_clock = 0; has_clock < 2; has_clock++) {
+		start(&playing, "founding");
+		ops = *playing.replayer.source.ops;
+		ops.clock_ns = has_clock ? tick : NULL;
+		playing.replayer.source.ops = &ops;
+		assert_int_equal(
+			snapshot_take_from(&playing.replayer.source, &query, &snapshot, &error), 0);
+		for (int stage = 0; stage < HARK_STAGE_N_; stage++) {
+			uint64_t ns = hark_snapshot_stage_ns(snapshot, (enum hark_stage)stage);
+
+			assert_non_null(hark_stage_name((enum hark_stage)stage));
+			assert_int_equal(ns % 1000000000, 0);
+			assert_int_equal(ns > 0, has_clock);
+		}
+		assert_null(hark_stage_name(HARK_STAGE_N_));
+		assert_int_equal(hark_snapshot_stage_ns(snapshot, HARK_STAGE_N_), 0);
+		hark_snapshot_free(snapshot);
+		stop(&playing);
+	}
+}
+
 static void assert_loads(int dir_fd, const char *bytes, size_t length, int expected)
 {
 	struct recording recording = { 0 };
@@ -318,6 +358,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_without_v6only),   cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_damaged_anywhere), cmocka_unit_test(test_other_request),
 		cmocka_unit_test(test_file_format),      cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_stages),
 	};
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
