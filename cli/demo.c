@@ -78,10 +78,14 @@ static bool is_claimed(const struct hark_snapshot *snapshot, const char *address
 	family = hark_addr_is_ipv4(&wanted.addr) ? HARK_FAMILY_INET : HARK_FAMILY_INET6;
 	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot); i++) {
 		const struct hark_socket *socket = hark_snapshot_socket(snapshot, i);
-		const struct hark_answer *answer = &socket->answers[family];
+		const struct hark_listener *listener =
+			hark_snapshot_listener(snapshot, socket->listener);
+		const struct hark_answer *answer;
 
-		if (socket->local_port != port || (socket->protocol == HARK_PROTOCOL_UDP) != is_udp)
+		if (!listener || socket->local_port != port ||
+		    (socket->protocol == HARK_PROTOCOL_UDP) != is_udp)
 			continue;
+		answer = &listener->answers[family];
 		if (answer->verdict == HARK_VERDICT_ALL)
 			return true;
 		for (uint32_t j = 0; j < answer->n_addresses; j++)

@@ -76,18 +76,6 @@ static int judge_listeners(struct hark_source *source, struct hark_snapshot *sna
 	return r;
 }
 
-static void leave_unjudged(struct hark_snapshot *snapshot)
-{
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
-		for (int family = 0; family < HARK_FAMILY_N_; family++)
-			snapshot->sockets.items[i].answers[family] = (struct hark_answer){
-				.verdict = HARK_VERDICT_UNKNOWN,
-				.decided_by = HARK_DECIDED_BY_FLAGS,
-				.reach = -1,
-				.shadowed_by = HARK_NONE,
-			};
-}
-
 /* Nobody looks for holders: that is not to have none. */
 static void leave_unheld(struct hark_snapshot *snapshot)
 {
@@ -100,31 +88,40 @@ static bool is_same_port(const struct hark_socket *a, const struct hark_socket *
 	return a->netns == b->netns && a->protocol == b->protocol && a->local_port == b->local_port;
 }
 
-/* Marks the listeners of one port that stay with what those that go answer. */
-static void mark_port(struct hark_socket *sockets, const uint32_t *index, uint32_t n)
+/*
+ * Marks the listeners of one port, the sockets from `begin` to `end`, that stay with what those
+ * that go answer.
+ */
+static void mark_port(struct hark_snapshot *snapshot, const uint32_t *index, uint32_t begin,
+		      uint32_t end)
 {
+	const struct hark_socket *sockets = snapshot->sockets.items;
+
 	for (int family = 0; family < HARK_FAMILY_N_; family++) {
 		bool is_answered = false;
 
-		for (uint32_t i = 0; i < n && !is_answered; i++)
+		for (uint32_t i = begin; i < end && !is_answered; i++)
 			is_answered = index[i] == HARK_NONE && sockets[i].is_listener &&
-				      sockets[i].answers[family].verdict != HARK_VERDICT_NONE;
-		for (uint32_t i = 0; i < n && is_answered; i++)
-			sockets[i].is_answered_elsewhere[family] |= sockets[i].is_listener;
+				      snapshot_answer(snapshot, &sockets[i], family)->verdict !=
+					      HARK_VERDICT_NONE;
+		for (uint32_t i = begin; i < end && is_answered; i++)
+			if (sockets[i].is_listener)
+				snapshot_listener(snapshot, &sockets[i])
+					->is_answered_elsewhere[family] = true;
 	}
 }
 
 /* Sockets of one protocol and port stand together. */
 static void mark_answered_elsewhere(struct hark_snapshot *snapshot, const uint32_t *index)
 {
-	struct hark_socket *sockets = snapshot->sockets.items;
+	const struct hark_socket *sockets = snapshot->sockets.items;
 	uint32_t n = snapshot->sockets.n;
 
 	for (uint32_t begin = 0, end; begin < n; begin = end) {
 		for (end = begin + 1; end < n && is_same_port(&sockets[begin], &sockets[end]);)
 			end++;
 		if (end - begin > 1)
-			mark_port(sockets + begin, index + begin, end - begin);
+			mark_port(snapshot, index, begin, end);
 	}
 }
 
@@ -173,8 +170,6 @@ static int take_stages(struct hark_source *source, const struct hark_query *quer
 	end_stage(source, snapshot, HARK_STAGE_ADDRESSES, &began);
 	if (r == 0 && details & HARK_DETAIL_ANSWERS)
 		r = judge_listeners(source, snapshot, details);
-	else if (r == 0)
-		leave_unjudged(snapshot);
 	end_stage(source, snapshot, HARK_STAGE_ANSWERS, &began);
 	if (r == 0)
 		r = keep_matching(snapshot, query->selection, selection_matches_early);

@@ -121,12 +121,15 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 			     enum hark_family family)
 {
 	const struct hark_socket *socket = view_socket(view, row->by_family[family]);
-	const struct hark_answer *answer = &socket->answers[family];
+	const struct hark_listener *listener = view_listener(view, socket);
 	bool is_own = socket_is_bound_in(socket, family);
-	enum style style = answer->via == HARK_VIA_MAPPED ? STYLE_NOTICE : STYLE_PLAIN;
+	const struct hark_answer *answer;
+	enum style style;
 
-	if (!socket->is_listener)
+	if (!listener)
 		return STYLE_PLAIN;
+	answer = &listener->answers[family];
+	style = answer->via == HARK_VIA_MAPPED ? STYLE_NOTICE : STYLE_PLAIN;
 	switch ((enum hark_verdict)answer->verdict) {
 	case HARK_VERDICT_ALL:
 		write_bound(view, out, socket, family);
@@ -140,7 +143,7 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 		break;
 	case HARK_VERDICT_NONE:
 		style = STYLE_WEAK;
-		if (!is_own && socket->is_answered_elsewhere[family])
+		if (!is_own && listener->is_answered_elsewhere[family])
 			break;
 		out_char(out, '-');
 		if (is_own) {
@@ -205,7 +208,9 @@ enum style cell_write_reach(struct view *view, const struct row *row, struct out
 	if (!first->is_listener)
 		return STYLE_PLAIN;
 	for (int family = 0; family < HARK_FAMILY_N_; family++) {
-		answers[family] = &view_socket(view, row->by_family[family])->answers[family];
+		const struct hark_socket *socket = view_socket(view, row->by_family[family]);
+
+		answers[family] = &view_listener(view, socket)->answers[family];
 		names[family] = reach_of(answers[family]);
 	}
 	if (names[0])
@@ -404,8 +409,7 @@ enum style cell_write_transport(struct view *view, const struct row *row, struct
 	const struct hark_socket *socket = view_first(view, row);
 	char label[HARK_LABEL_SIZE];
 
-	(void)view;
-	out_text(out, hark_socket_label(socket, label));
+	out_text(out, hark_socket_label(view->snapshot, socket, label));
 	if (!socket->is_mapped)
 		return STYLE_PLAIN;
 	out_text(out, " via v6");

@@ -34,16 +34,17 @@
 		return STYLE_PLAIN;                                  \
 	}
 
-#define ANSWER_WRITER(name, family, value)                           \
-	WRITER(name)                                                 \
-	{                                                            \
-		const struct hark_socket *s = view_first(view, row); \
-		const struct hark_answer *a = &s->answers[family];   \
-		const char *text = s->is_listener ? value : NULL;    \
-                                                                     \
-		if (text)                                            \
-			out_text(out, text);                         \
-		return STYLE_PLAIN;                                  \
+#define ANSWER_WRITER(name, family, value)                                    \
+	WRITER(name)                                                          \
+	{                                                                     \
+		const struct hark_socket *s = view_first(view, row);          \
+		const struct hark_listener *l = view_listener(view, s);       \
+		const struct hark_answer *a = l ? &l->answers[family] : NULL; \
+		const char *text = a ? value : NULL;                          \
+                                                                              \
+		if (text)                                                     \
+			out_text(out, text);                                  \
+		return STYLE_PLAIN;                                           \
 	}
 
 NAME_WRITER(write_protocol, hark_protocol_name((enum hark_protocol)s->protocol))
@@ -70,8 +71,9 @@ NUMBER_WRITER(write_inode, true, s->inode)
 NUMBER_WRITER(write_mark, s->has_mark, s->mark)
 NUMBER_WRITER(write_receive, s->has_queues && !s->is_listener, s->receive_bytes)
 NUMBER_WRITER(write_send, s->has_queues && !s->is_listener, s->send_bytes)
-NUMBER_WRITER(write_backlog, s->has_queues && s->state == HARK_STATE_LISTEN, s->backlog)
-NUMBER_WRITER(write_backlog_max, socket_has_backlog_max(s), s->backlog_max)
+NUMBER_WRITER(write_backlog, s->has_queues && s->state == HARK_STATE_LISTEN,
+	      view_listener(view, s)->backlog)
+NUMBER_WRITER(write_backlog_max, socket_has_backlog_max(s), view_listener(view, s)->backlog_max)
 NUMBER_WRITER(write_timer, s->expires_ms, s->expires_ms)
 NUMBER_WRITER(write_retransmits, !s->is_listener, s->retransmits)
 
@@ -79,7 +81,7 @@ WRITER(write_label)
 {
 	char label[HARK_LABEL_SIZE];
 
-	out_text(out, hark_socket_label(view_first(view, row), label));
+	out_text(out, hark_socket_label(view->snapshot, view_first(view, row), label));
 	return STYLE_PLAIN;
 }
 
@@ -255,18 +257,19 @@ WRITER(write_netns)
 WRITER(write_queue)
 {
 	const struct hark_socket *s = view_first(view, row);
-	bool is_listening = s->state == HARK_STATE_LISTEN;
+	const struct hark_listener *listener =
+		s->state == HARK_STATE_LISTEN ? view_listener(view, s) : NULL;
 
 	if (!s->has_queues)
 		return STYLE_PLAIN;
-	out_u64(out, is_listening ? s->backlog : s->receive_bytes);
+	out_u64(out, listener ? listener->backlog : s->receive_bytes);
 	out_char(out, '/');
-	if (is_listening && !socket_has_backlog_max(s)) {
+	if (listener && !socket_has_backlog_max(s)) {
 		out_char(out, '?');
 		return STYLE_PLAIN;
 	}
-	out_u64(out, is_listening ? s->backlog_max : s->send_bytes);
-	return is_listening && s->backlog > s->backlog_max ? STYLE_ALARM : STYLE_PLAIN;
+	out_u64(out, listener ? listener->backlog_max : s->send_bytes);
+	return listener && listener->backlog > listener->backlog_max ? STYLE_ALARM : STYLE_PLAIN;
 }
 
 #define ANSWERS HARK_DETAIL_ANSWERS

@@ -167,12 +167,14 @@ static const char *reach_name(const struct hark_answer *answer)
 
 static void write_answers(struct view *view, struct out *out, const struct hark_socket *socket)
 {
-	const struct hark_answer *answers = socket->answers;
+	const struct hark_listener *listener = view_listener(view, socket);
+	const struct hark_answer *answers;
 
-	if (!socket->is_listener) {
+	if (!listener) {
 		LITERAL(out, ",\"answers\":null,\"reach\":null");
 		return;
 	}
+	answers = listener->answers;
 	LITERAL(out, ",\"answers\":{\"ipv4\":");
 	write_answer(view, out, &answers[HARK_FAMILY_INET]);
 	LITERAL(out, ",\"ipv6\":");
@@ -184,8 +186,10 @@ static void write_answers(struct view *view, struct out *out, const struct hark_
 	out_char(out, '}');
 }
 
-static void write_queue(struct out *out, const struct hark_socket *socket)
+static void write_queue(struct view *view, struct out *out, const struct hark_socket *socket)
 {
+	const struct hark_listener *listener = view_listener(view, socket);
+
 	LITERAL(out, ",\"queue\":");
 	if (!socket->has_queues) {
 		LITERAL(out, "null");
@@ -196,12 +200,12 @@ static void write_queue(struct out *out, const struct hark_socket *socket)
 	LITERAL(out, ",\"send\":");
 	out_u64(out, socket->send_bytes);
 	LITERAL(out, ",\"backlog\":");
-	out_u64(out, socket->backlog);
+	out_u64(out, listener ? listener->backlog : 0);
 	LITERAL(out, ",\"backlog_max\":");
 	if (socket->state == HARK_STATE_LISTEN && !socket_has_backlog_max(socket))
 		LITERAL(out, "null");
 	else
-		out_u64(out, socket->backlog_max);
+		out_u64(out, listener ? listener->backlog_max : 0);
 	out_char(out, '}');
 }
 
@@ -296,7 +300,7 @@ static void write_socket(struct view *view, struct out *out, uint32_t i)
 	LITERAL(out, ",\"family\":");
 	write_string(out, hark_family_name((enum hark_family)socket->family));
 	LITERAL(out, ",\"label\":");
-	write_string(out, hark_socket_label(socket, label));
+	write_string(out, hark_socket_label(view->snapshot, socket, label));
 	LITERAL(out, ",\"state\":");
 	write_string(out, hark_state_name((enum hark_state)socket->state));
 	LITERAL(out, ",\"local\":");
@@ -319,7 +323,7 @@ static void write_socket(struct view *view, struct out *out, uint32_t i)
 	out_u64(out, socket->uid);
 	LITERAL(out, ",\"user\":");
 	write_user(view, out, socket->uid);
-	write_queue(out, socket);
+	write_queue(view, out, socket);
 	write_holders(view, out, socket, i);
 	LITERAL(out, ",\"mark\":");
 	write_number(out, socket->has_mark, socket->mark);

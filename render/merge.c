@@ -28,12 +28,20 @@ static bool fares_alike(const struct hark_answer *a, const struct hark_answer *b
 	       a->reach == b->reach && a->n_addresses == b->n_addresses;
 }
 
-static bool is_group(const struct hark_socket *a, const struct hark_socket *b)
+static bool answers_alike(const struct hark_listener *a, const struct hark_listener *b)
+{
+	if (!a || !b)
+		return a == b;
+	return fares_alike(&a->answers[HARK_FAMILY_INET], &b->answers[HARK_FAMILY_INET]) &&
+	       fares_alike(&a->answers[HARK_FAMILY_INET6], &b->answers[HARK_FAMILY_INET6]);
+}
+
+static bool is_group(const struct view *view, const struct hark_socket *a,
+		     const struct hark_socket *b)
 {
 	return a->family == b->family && !hark_addr_compare(&a->local, &b->local) &&
 	       a->device == b->device && a->v6only == b->v6only &&
-	       fares_alike(&a->answers[HARK_FAMILY_INET], &b->answers[HARK_FAMILY_INET]) &&
-	       fares_alike(&a->answers[HARK_FAMILY_INET6], &b->answers[HARK_FAMILY_INET6]);
+	       (a == b || answers_alike(view_listener(view, a), view_listener(view, b)));
 }
 
 /* Appends the sockets of a row to those of another. */
@@ -58,7 +66,7 @@ static void group_port(struct view *view, uint32_t begin, uint32_t end, uint32_t
 		while (r > first_row) {
 			const struct hark_socket *other = view_first(view, &view->rows[r - 1]);
 
-			if (is_group(other, socket))
+			if (is_group(view, other, socket))
 				break;
 			if (hark_addr_compare(&other->local, &socket->local) ||
 			    other->family != socket->family)
@@ -87,11 +95,14 @@ static bool is_telling(const struct hark_answer *answer)
 }
 
 /* The row is about that family alone. */
-static bool is_half(const struct hark_socket *socket, enum hark_family family)
+static bool is_half(const struct view *view, const struct hark_socket *socket,
+		    enum hark_family family)
 {
-	return socket_is_bound_in(socket, family) &&
-	       socket->answers[!family].verdict == HARK_VERDICT_NONE &&
-	       !is_telling(&socket->answers[family]);
+	const struct hark_listener *listener = view_listener(view, socket);
+
+	return listener && socket_is_bound_in(socket, family) &&
+	       listener->answers[!family].verdict == HARK_VERDICT_NONE &&
+	       !is_telling(&listener->answers[family]);
 }
 
 static bool is_text_same(const char *a, const char *b)
@@ -141,7 +152,7 @@ static bool is_pair(struct view *view, const struct row *row, const struct row *
 {
 	const struct hark_socket *a = view_first(view, row), *b = view_first(view, half);
 
-	if (row->by_family[family] != row->first || !is_half(a, !family)) /* it has one */
+	if (row->by_family[family] != row->first || !is_half(view, a, !family)) /* it has one */
 		return false;
 	if (a->device != b->device || hark_addr_is_any(&a->local) != hark_addr_is_any(&b->local))
 		return false;
@@ -165,7 +176,7 @@ static void pair_port(struct view *view, uint32_t begin)
 						  HARK_FAMILY_INET6;
 		uint32_t end = n - begin < MAX_TRIES ? n : begin + MAX_TRIES, j = end;
 
-		if (is_half(socket, family))
+		if (is_half(view, socket, family))
 			for (j = begin; j < end && !is_pair(view, &rows[j], &row, family);)
 				j++;
 		if (j < end) {

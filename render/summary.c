@@ -13,13 +13,11 @@ enum fact {
 	FACT_SHADOWED, /* another one gets what it seems to listen for */
 };
 
-static enum fact fact_of(const struct hark_socket *socket)
+static enum fact fact_of(const struct hark_listener *listener)
 {
-	const struct hark_answer *inet = &socket->answers[HARK_FAMILY_INET];
-	const struct hark_answer *inet6 = &socket->answers[HARK_FAMILY_INET6];
+	const struct hark_answer *inet = &listener->answers[HARK_FAMILY_INET];
+	const struct hark_answer *inet6 = &listener->answers[HARK_FAMILY_INET6];
 
-	if (!socket->is_listener)
-		return FACT_NOTHING;
 	if (inet->why == HARK_WHY_SHADOWED || inet6->why == HARK_WHY_SHADOWED)
 		return FACT_SHADOWED;
 	if (inet->verdict == HARK_VERDICT_UNKNOWN || inet6->verdict == HARK_VERDICT_UNKNOWN)
@@ -50,11 +48,12 @@ static const char *text_of_fact(enum fact fact)
 static enum fact fact_of_row(const struct view *view, const struct row *row)
 {
 	const struct hark_socket *socket = view_first(view, row);
-	enum fact fact = fact_of(socket);
+	const struct hark_listener *listener = view_listener(view, socket);
+	enum fact fact = listener ? fact_of(listener) : FACT_NOTHING;
 
-	if (fact == FACT_NOTHING && socket->is_listener && row->by_family[0] == row->by_family[1] &&
-	    socket->answers[HARK_FAMILY_INET].why == HARK_WHY_V6ONLY &&
-	    !socket->is_answered_elsewhere[HARK_FAMILY_INET] && hark_addr_is_any(&socket->local))
+	if (fact == FACT_NOTHING && listener && row->by_family[0] == row->by_family[1] &&
+	    listener->answers[HARK_FAMILY_INET].why == HARK_WHY_V6ONLY &&
+	    !listener->is_answered_elsewhere[HARK_FAMILY_INET] && hark_addr_is_any(&socket->local))
 		return FACT_V6ONLY;
 	return fact;
 }

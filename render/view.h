@@ -58,6 +58,13 @@ static inline const struct hark_socket *view_socket(const struct view *view, uin
 	return hark_snapshot_socket(view->snapshot, i);
 }
 
+/* NULL unless the socket is a listener. */
+static inline const struct hark_listener *view_listener(const struct view *view,
+							const struct hark_socket *socket)
+{
+	return hark_snapshot_listener(view->snapshot, socket->listener);
+}
+
 static inline const struct hark_socket *view_first(const struct view *view, const struct row *row)
 {
 	return view_socket(view, row->first);

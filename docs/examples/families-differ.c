@@ -26,8 +26,11 @@ int main(void)
 	}
 	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot); i++) {
 		const struct hark_socket *socket = hark_snapshot_socket(snapshot, i);
-		const struct hark_answer *ipv4 = &socket->answers[HARK_FAMILY_INET];
-		const struct hark_answer *ipv6 = &socket->answers[HARK_FAMILY_INET6];
+		/* Without all_states every socket is a listener. */
+		const struct hark_answer *answers =
+			hark_snapshot_listener(snapshot, socket->listener)->answers;
+		const struct hark_answer *ipv4 = &answers[HARK_FAMILY_INET];
+		const struct hark_answer *ipv6 = &answers[HARK_FAMILY_INET6];
 
 		/* Unknown is neither yes nor no: a check that passes must not rest on it. */
 		if (ipv4->verdict == HARK_VERDICT_UNKNOWN || ipv6->verdict == HARK_VERDICT_UNKNOWN)

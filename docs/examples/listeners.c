@@ -22,15 +22,16 @@ int main(void)
 	}
 	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot); i++) {
 		const struct hark_socket *socket = hark_snapshot_socket(snapshot, i);
+		/* Without all_states every socket is a listener. */
+		const struct hark_answer *answers =
+			hark_snapshot_listener(snapshot, socket->listener)->answers;
 		char label[HARK_LABEL_SIZE], address[HARK_ADDR_TEXT_SIZE];
 
 		printf("%-10s %5u  bound to %-16s IPv4: %-8s IPv6: %s\n",
-		       hark_socket_label(socket, label), socket->local_port,
+		       hark_socket_label(snapshot, socket, label), socket->local_port,
 		       hark_addr_format(&socket->local, address),
-		       hark_verdict_name(
-			       (enum hark_verdict)socket->answers[HARK_FAMILY_INET].verdict),
-		       hark_verdict_name(
-			       (enum hark_verdict)socket->answers[HARK_FAMILY_INET6].verdict));
+		       hark_verdict_name((enum hark_verdict)answers[HARK_FAMILY_INET].verdict),
+		       hark_verdict_name((enum hark_verdict)answers[HARK_FAMILY_INET6].verdict));
 	}
 	/* A snapshot may be incomplete and useful all the same: its notes say what is missing. */
 	for (uint32_t i = 0; i < hark_snapshot_n_notes(snapshot); i++) {

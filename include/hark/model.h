@@ -128,7 +128,7 @@ struct hark_answer {
 	uint32_t shadowed_by;   /* socket that gets (some of) it instead, or HARK_NONE */
 };
 
-/* One kernel socket. */
+/* One kernel socket. A host may have millions: what only listeners have is in hark_listener. */
 struct hark_socket {
 	struct hark_addr local;  /* idiag_src; its scope_id is that of a link-local address */
 	struct hark_addr remote; /* idiag_dst; any where there is no peer */
@@ -140,9 +140,8 @@ struct hark_socket {
 	uint32_t device;         /* idiag_if: interface index that it is bound to, 0: none */
 	uint32_t receive_bytes;  /* idiag_rqueue (not for listening sockets) */
 	uint32_t send_bytes;     /* idiag_wqueue (not for listening sockets) */
-	uint32_t backlog;        /* connections, listening: waiting to be accepted (idiag_rqueue) */
-	uint32_t backlog_max;    /* connections, listening: its limit (idiag_wqueue) */
 	uint32_t netns;          /* index of its hark_namespace */
+	uint32_t listener;       /* index of its hark_listener; HARK_NONE unless is_listener */
 	uint32_t first_holder;   /* index of its first hark_holder */
 	uint32_t n_holders;
 	uint32_t expires_ms;  /* milliseconds until its timer runs out (idiag_expires) */
@@ -153,19 +152,25 @@ struct hark_socket {
 	uint8_t state;        /* enum hark_state */
 	uint8_t v6only;       /* enum hark_tristate, INET_DIAG_SKV6ONLY; HARK_NO for AF_INET */
 	uint8_t timer; /* idiag_timer: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
-	uint8_t retransmits; /* idiag_retrans */
-	uint8_t holders;     /* enum hark_presence: of holders */
-	bool has_mark;       /* the mark is told to CAP_NET_ADMIN alone */
-	bool has_queues;     /* false where the source does not tell them */
-	bool is_mapped;      /* a connection over IPv4 through an AF_INET6 socket */
-	bool is_listener;    /* takes what it did not ask for; only then `answers` means anything */
-	bool holders_complete; /* no process was hidden from the search for its holders */
-	/* MPTCP listener: cookie of the TCP socket beneath it, which answers */
+	uint8_t retransmits;       /* idiag_retrans */
+	uint8_t holders;           /* enum hark_presence: of holders */
+	bool has_mark : 1;         /* the mark is told to CAP_NET_ADMIN alone */
+	bool has_queues : 1;       /* false where the source does not tell them */
+	bool is_mapped : 1;        /* a connection over IPv4 through an AF_INET6 socket */
+	bool is_listener : 1;      /* takes what it did not ask for: it has a hark_listener */
+	bool holders_complete : 1; /* no process was hidden from the search for its holders */
+};
+
+/* What a socket that is a listener has besides. */
+struct hark_listener {
+	/* MPTCP: cookie of the TCP socket beneath it, which answers */
 	uint64_t subflow_cookie;
+	uint32_t backlog;     /* connections, listening: waiting to be accepted (idiag_rqueue) */
+	uint32_t backlog_max; /* connections, listening: its limit (idiag_wqueue) */
 	struct hark_answer answers[HARK_FAMILY_N_];
 	/*
-	 * Listener: the query's selection left out another one of this protocol and port that
-	 * answers this family, or may. So "none" of this one is not "none" of the port.
+	 * The query's selection left out another listener of this protocol and port that answers
+	 * this family, or may. So "none" of this one is not "none" of the port.
 	 */
 	bool is_answered_elsewhere[HARK_FAMILY_N_];
 };

@@ -14,7 +14,7 @@ extern "C" {
 
 /* What to find out; each costs time. */
 enum hark_detail {
-	/* struct hark_socket.answers */
+	/* struct hark_listener.answers */
 	HARK_DETAIL_ANSWERS = 1 << 0,
 	/* holders with pid, descriptor and command */
 	HARK_DETAIL_HOLDERS = 1 << 1,
@@ -76,6 +76,9 @@ const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snaps
  */
 uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot);
 
+/* By struct hark_socket.listener: NULL for HARK_NONE. */
+const struct hark_listener *hark_snapshot_listener(const struct hark_snapshot *snapshot,
+						   uint32_t i);
 uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot);
 const struct hark_process *hark_snapshot_process(const struct hark_snapshot *snapshot, uint32_t i);
 const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i);
@@ -115,15 +118,17 @@ uint64_t hark_snapshot_stage_ns(const struct hark_snapshot *snapshot, enum hark_
 #define HARK_LABEL_SIZE 16
 
 /*
- * The protocol with the families that the socket answers (or that a connection uses): "tcp4",
- * "tcp6", "tcp46". A family that could not be determined is a '?': "tcp?6". A listener that answers
- * nothing now is labelled by its family and IPV6_V6ONLY. `text` is the caller's; returned for
- * convenience.
+ * The protocol with the families that the snapshot's socket answers (or that a connection uses):
+ * "tcp4", "tcp6", "tcp46". A family that could not be determined is a '?': "tcp?6". A listener that
+ * answers nothing now is labelled by its family and IPV6_V6ONLY. `text` is the caller's; returned
+ * for convenience.
  */
-char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_SIZE]);
+char *hark_socket_label(const struct hark_snapshot *snapshot, const struct hark_socket *socket,
+			char text[HARK_LABEL_SIZE]);
 
 /* Whether that family reaches the socket, as `-4` and `-6` understand it; unknown counts as yes. */
-bool hark_socket_serves(const struct hark_socket *socket, enum hark_family family);
+bool hark_socket_serves(const struct hark_snapshot *snapshot, const struct hark_socket *socket,
+			enum hark_family family);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

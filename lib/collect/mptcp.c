@@ -34,13 +34,14 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 		uint32_t parent = hash_get(&mptcp_by_inode, socket->inode);
 
 		if (parent == HARK_NONE) {
-			if (!socket->subflow_cookie)
+			if (!snapshot_listener(snapshot, socket)->subflow_cookie)
 				continue;
 			socket->protocol = HARK_PROTOCOL_MPTCP;
 			socket->cookie = 0; /* the MPTCP socket's own was not told */
 			continue;
 		}
-		snapshot->sockets.items[parent].subflow_cookie = socket->cookie;
+		snapshot_listener(snapshot, &snapshot->sockets.items[parent])->subflow_cookie =
+			socket->cookie;
 		snapshot->sockets.items[parent].v6only = socket->v6only;
 		snapshot->sockets.items[parent].device = socket->device;
 		snapshot->sockets.items[parent].local = socket->local;

@@ -109,7 +109,7 @@ static uint32_t clamp(uint64_t value, uint64_t max)
 }
 
 /* False where the line is not one of the kernel's. */
-static bool parse_line(const char *line, struct hark_socket *row)
+static bool parse_line(const char *line, struct hark_socket *row, uint32_t *ret_backlog)
 {
 	uint64_t state, tx_queue, rx_queue, timer, expires, retransmits, uid, ignored, inode;
 	long ticks_per_second = sysconf(_SC_CLK_TCK);
@@ -127,7 +127,7 @@ static bool parse_line(const char *line, struct hark_socket *row)
 		return false;
 
 	if (row->state == HARK_STATE_LISTEN) {
-		row->backlog = clamp(rx_queue, UINT32_MAX);
+		*ret_backlog = clamp(rx_queue, UINT32_MAX);
 	} else {
 		row->receive_bytes = clamp(rx_queue, UINT32_MAX);
 		row->send_bytes = (uint32_t)tx_queue;
@@ -202,15 +202,17 @@ static int add_line(struct hark_snapshot *snapshot, const char *line, enum hark_
 {
 	struct hark_socket row = { .protocol = (uint8_t)protocol, .family = (uint8_t)family };
 	struct hark_socket *added;
+	uint32_t backlog = 0;
 
 	if (!(protocol == HARK_PROTOCOL_SCTP ? parse_sctp_line(line, &row) :
-					       parse_line(line, &row)))
+					       parse_line(line, &row, &backlog)))
 		return snapshot_note(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FAILED, 0,
 				     "lines of /proc/net that could not be understood");
 	if (row.family != family)
 		return 0;
 	row.v6only = family == HARK_FAMILY_INET ? HARK_NO : HARK_UNKNOWN;
-	socket_classify(&row);
+	if (snapshot_classify(snapshot, &row) < 0)
+		return -ENOMEM;
 	if (!is_wanted(&row, filter))
 		return 0;
 	if (snapshot->sockets.n >= ROWS_MAX)
@@ -218,6 +220,8 @@ static int add_line(struct hark_snapshot *snapshot, const char *line, enum hark_
 	added = array_push(&snapshot->sockets);
 	if (!added)
 		return -ENOMEM;
+	if (row.is_listener)
+		snapshot_listener(snapshot, &row)->backlog = backlog;
 	*added = row;
 	return 0;
 }

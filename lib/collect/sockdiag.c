@@ -54,10 +54,11 @@ static const struct {
 struct dump {
 	struct hark_snapshot *snapshot;
 	const struct collect_filter *filter;
-	bool has_mptcp; /* some TCP listener has MPTCP as its upper layer */
-	uint32_t first; /* row that this dump began with */
-	int open_error; /* of the sock_diag socket */
-	int error;      /* of a table that there is, but that could not be read; 0: none */
+	bool has_mptcp;          /* some TCP listener has MPTCP as its upper layer */
+	uint32_t first;          /* row that this dump began with */
+	uint32_t first_listener; /* likewise */
+	int open_error;          /* of the sock_diag socket */
+	int error;               /* of a table that there is, but that could not be read; 0: none */
 	uint8_t protocol;
 	uint8_t family;
 };
@@ -67,6 +68,7 @@ static void forget_rows(void *data)
 	struct dump *dump = data;
 
 	dump->snapshot->sockets.n = dump->first;
+	dump->snapshot->listeners.n = dump->first_listener;
 }
 
 static uint8_t state_of(uint8_t protocol, uint8_t state)
@@ -122,13 +124,40 @@ static void fill_fixed(struct hark_socket *socket, const struct inet_diag_msg *m
 	socket->expires_ms = message->idiag_expires;
 	socket->has_queues = true;
 	socket->v6only = socket->family == HARK_FAMILY_INET ? HARK_NO : HARK_UNKNOWN;
-	if (socket->state == HARK_STATE_LISTEN) {
-		socket->backlog = message->idiag_rqueue;
-		socket->backlog_max = message->idiag_wqueue;
-	} else {
+	if (socket->state != HARK_STATE_LISTEN) {
 		socket->receive_bytes = message->idiag_rqueue;
 		socket->send_bytes = message->idiag_wqueue;
 	}
+}
+
+static void fill_listener(struct dump *dump, const struct hark_socket *socket,
+			  const struct inet_diag_msg *message, bool is_subflow)
+{
+	struct hark_listener *listener = snapshot_listener(dump->snapshot, socket);
+
+	if (socket->state == HARK_STATE_LISTEN) {
+		listener->backlog = message->idiag_rqueue;
+		listener->backlog_max = message->idiag_wqueue;
+	}
+	if (is_subflow) {
+		listener->subflow_cookie = socket->cookie;
+		dump->has_mptcp = true;
+	}
+}
+
+/* Gives a socket that was copied a listener's row of its own. */
+static int copy_listener(struct hark_snapshot *snapshot, struct hark_socket *socket)
+{
+	struct hark_listener *listener;
+
+	if (!socket->is_listener)
+		return 0;
+	listener = array_push(&snapshot->listeners);
+	if (!listener)
+		return -ENOMEM;
+	*listener = *snapshot_listener(snapshot, socket);
+	socket->listener = snapshot->listeners.n - 1;
+	return 0;
 }
 
 /* An SCTP endpoint that is bound to several addresses is a row for each (INET_DIAG_LOCALS). */
@@ -141,6 +170,7 @@ static int take_locals(struct dump *dump, const struct nlattr *locals)
 
 	for (size_t i = 0; i < n; i++) {
 		struct hark_socket *socket;
+		int r;
 
 		/*
 		 * An attribute is aligned to four bytes, which is less than a sockaddr_storage
@@ -163,6 +193,9 @@ static int take_locals(struct dump *dump, const struct nlattr *locals)
 		if (!socket)
 			return -ENOMEM;
 		*socket = row;
+		r = copy_listener(dump->snapshot, socket);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -185,6 +218,7 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 	const struct nlattr *attr, *locals = NULL;
 	struct hark_socket *socket;
+	bool is_subflow = false;
 
 	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    mnl_nlmsg_get_payload_len(header) < sizeof(*message))
@@ -196,6 +230,8 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 		return -ENOMEM;
 	socket->protocol = dump->protocol;
 	fill_fixed(socket, message);
+	if (snapshot_classify(dump->snapshot, socket) < 0)
+		return -ENOMEM;
 	mnl_attr_for_each(attr, header, sizeof(*message)) {
 		const void *value = mnl_attr_get_payload(attr);
 
@@ -215,10 +251,7 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 				memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
 			break;
 		case INET_DIAG_ULP_INFO:
-			if (is_mptcp(attr)) {
-				socket->subflow_cookie = socket->cookie;
-				dump->has_mptcp = true;
-			}
+			is_subflow = is_mptcp(attr);
 			break;
 		case INET_DIAG_LOCALS:
 			locals = attr;
@@ -227,11 +260,12 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 			break;
 		}
 	}
-	socket_classify(socket);
 	if (!dump->filter->all_states && !socket->is_listener) {
 		dump->snapshot->sockets.n--;
 		return 0;
 	}
+	if (socket->is_listener)
+		fill_listener(dump, socket, message, is_subflow);
 	return dump->protocol == HARK_PROTOCOL_SCTP && locals ? take_locals(dump, locals) : 0;
 }
 
@@ -398,13 +432,14 @@ static int read_table(struct hark_source *source, struct nl *nl, struct dump *du
 	int diag_error = dump->open_error < 0 ? dump->open_error : -EPROTONOSUPPORT, r;
 
 	dump->first = snapshot->sockets.n;
+	dump->first_listener = snapshot->listeners.n;
 	if (nl->handle >= 0 && diag_protocols[dump->protocol].number)
 		diag_error = dump_sockets(nl, dump);
 	if (diag_error == 0)
 		*origin = ROWS_BY_SOCK_DIAG;
 	if (diag_error == 0 || diag_error == -ENOMEM)
 		return diag_error;
-	snapshot->sockets.n = dump->first;
+	forget_rows(dump);
 	r = procnet_read(source, snapshot, (enum hark_protocol)dump->protocol,
 			 (enum hark_family)dump->family, dump->filter);
 	if (r == 0)

@@ -23,12 +23,14 @@ void add_finding(struct hark_explanation *x, enum hark_finding_depth depth, cons
 						  .depth = (uint8_t)depth };
 }
 
-static bool are_alike(const struct hark_socket *a, const struct hark_socket *b)
+static bool are_alike(const struct hark_explanation *x, uint32_t i, uint32_t j)
 {
+	const struct hark_socket *a = socket_at(x, i), *b = socket_at(x, j);
+
 	return a->family == b->family && a->v6only == b->v6only && a->device == b->device &&
 	       a->uid == b->uid && !hark_addr_compare(&a->local, &b->local) &&
-	       a->answers[0].verdict == b->answers[0].verdict &&
-	       a->answers[1].verdict == b->answers[1].verdict;
+	       answer_at(x, i, 0)->verdict == answer_at(x, j, 0)->verdict &&
+	       answer_at(x, i, 1)->verdict == answer_at(x, j, 1)->verdict;
 }
 
 static bool is_same_port(const struct hark_socket *a, const struct hark_socket *b)
@@ -63,7 +65,7 @@ static void explain_port(struct hark_explanation *x, uint32_t first, uint32_t n)
 	tell_pair(x, first, n);
 	for (uint32_t i = first; i < first + n; i += alike.n) {
 		for (alike = (struct alike){ i, 1 }; i + alike.n < first + n; alike.n++)
-			if (!are_alike(socket_at(x, i), socket_at(x, i + alike.n)))
+			if (!are_alike(x, i, i + alike.n))
 				break;
 		note_socket(x, i);
 		tell_kind(x, &alike);

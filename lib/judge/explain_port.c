@@ -25,7 +25,7 @@ static struct summary sum_up(const struct hark_explanation *x, uint32_t first, u
 	struct summary sum = { .n_both = 0 };
 
 	for (uint32_t i = first; i < first + n; i++) {
-		const struct hark_answer *answers = socket_at(x, i)->answers;
+		const struct hark_answer *answers = answer_at(x, i, 0);
 
 		for (int family = 0; family < HARK_FAMILY_N_; family++) {
 			const struct hark_answer *answer = &answers[family];
@@ -168,7 +168,7 @@ static struct servers find_servers(struct hark_explanation *x, uint32_t first, u
 	for (uint32_t i = first; i < first + n; i++) {
 		const struct hark_socket *socket = socket_at(x, i);
 
-		if (!is_for(&socket->answers[family]))
+		if (!is_for(answer_at(x, i, family)))
 			continue;
 		is_one_place &= !last || (!hark_addr_compare(&last->local, &socket->local) &&
 					  last->device == socket->device);
@@ -192,7 +192,7 @@ void tell_pair(struct hark_explanation *x, uint32_t first, uint32_t n)
 	if (is_copied_to(socket_at(x, first)))
 		return;
 	for (uint32_t i = first; i < first + n; i++)
-		if (is_for(&socket_at(x, i)->answers[0]) && is_for(&socket_at(x, i)->answers[1]))
+		if (is_for(answer_at(x, i, 0)) && is_for(answer_at(x, i, 1)))
 			return;
 	ipv4 = find_servers(x, first, n, HARK_FAMILY_INET);
 	ipv6 = find_servers(x, first, n, HARK_FAMILY_INET6);

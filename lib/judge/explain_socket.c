@@ -21,8 +21,8 @@ static const char *subject_text(struct hark_explanation *x, const struct alike *
 		return say(x, "%s is an %s %ssocket", name, family,
 			   socket->protocol == HARK_PROTOCOL_ICMP ? "ping " : "");
 	for (int f = 0; f < HARK_FAMILY_N_; f++)
-		gets_some |= socket->answers[f].verdict == HARK_VERDICT_ALL ||
-			     socket->answers[f].verdict == HARK_VERDICT_SOME;
+		gets_some |= answer_at(x, alike->first, f)->verdict == HARK_VERDICT_ALL ||
+			     answer_at(x, alike->first, f)->verdict == HARK_VERDICT_SOME;
 	/* Sockets of one address that all get packets can only share by this. */
 	if (gets_some && !is_copied_to(socket))
 		return say(
@@ -38,7 +38,7 @@ static const char *dual_stack_text(struct hark_explanation *x, const struct alik
 	bool is_one = alike->n == 1;
 	const char *takes = is_one ? "it takes" : "they take";
 
-	if (socket_at(x, alike->first)->answers[HARK_FAMILY_INET].verdict == HARK_VERDICT_NONE)
+	if (answer_at(x, alike->first, HARK_FAMILY_INET)->verdict == HARK_VERDICT_NONE)
 		takes = is_one ? "it would take" : "they would take";
 	return say(
 		x,
@@ -215,7 +215,7 @@ static struct rivals find_rivals(struct hark_explanation *x, const struct alike 
 				 enum hark_family family)
 {
 	const struct hark_socket *socket = socket_at(x, alike->first);
-	uint32_t shadow = socket->answers[family].shadowed_by;
+	uint32_t shadow = answer_at(x, alike->first, family)->shadowed_by;
 	struct rivals rivals = { .n = 0 };
 
 	for (uint32_t l = 0; l < x->snapshot->lookups.n; l++) {
@@ -250,7 +250,7 @@ static void tell_shadow(struct hark_explanation *x, const struct alike *alike,
 			enum hark_family family)
 {
 	const struct hark_socket *socket = socket_at(x, alike->first);
-	bool gets_some = socket->answers[family].verdict == HARK_VERDICT_SOME;
+	bool gets_some = answer_at(x, alike->first, family)->verdict == HARK_VERDICT_SOME;
 	struct rivals rivals = find_rivals(x, alike, family);
 	const char *what = gets_some ? "The rest of" : "All of", *text;
 
@@ -272,7 +272,7 @@ static const char *nothing_text(struct hark_explanation *x, const struct alike *
 				enum hark_family family)
 {
 	const struct hark_socket *socket = socket_at(x, alike->first);
-	const struct hark_answer *answer = &socket->answers[family];
+	const struct hark_answer *answer = answer_at(x, alike->first, family);
 	const char *nothing =
 		say(x, "%s no %ss", alike->n == 1 ? "it gets" : "they get", packet_text(socket));
 	struct rivals rivals;
@@ -299,7 +299,7 @@ static const char *nothing_text(struct hark_explanation *x, const struct alike *
 static const char *answer_evidence(struct hark_explanation *x, const struct alike *alike,
 				   enum hark_family family)
 {
-	const struct hark_answer *answer = &socket_at(x, alike->first)->answers[family];
+	const struct hark_answer *answer = answer_at(x, alike->first, family);
 	bool is_theirs = answer->verdict != HARK_VERDICT_NONE;
 
 	if (answer->why == HARK_WHY_NO_ADDRESS)
@@ -329,7 +329,7 @@ void tell_answer(struct hark_explanation *x, const struct alike *alike, enum har
 		[HARK_VERDICT_UNKNOWN] = { "ipv4-unknown", "ipv6-unknown" },
 	};
 	const struct hark_socket *socket = socket_at(x, alike->first);
-	const struct hark_answer *answer = &socket->answers[family];
+	const struct hark_answer *answer = answer_at(x, alike->first, family);
 	const struct hark_namespace *namespace = &x->snapshot->namespaces.items[socket->netns];
 	const char *gets = alike->n == 1 ? "it gets" : "they get", *packet = packet_text(socket);
 	const char *places, *text = NULL;

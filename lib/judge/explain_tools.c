@@ -126,7 +126,7 @@ static void tell_ipv6_tools(struct hark_explanation *x, uint32_t i, const struct
 		[HARK_VERDICT_UNKNOWN] = "maybe-hidden",
 	};
 	const struct hark_socket *socket = socket_at(x, i);
-	const struct hark_answer *ipv4 = &socket->answers[HARK_FAMILY_INET];
+	const struct hark_answer *ipv4 = answer_at(x, i, HARK_FAMILY_INET);
 	bool is_wildcard = hark_addr_is_any(&socket->local) && !hark_addr_is_ipv4(&socket->local) &&
 			   !is_copied_to(socket);
 	bool ss_tells = is_wildcard && listing->is_in_ss && !socket->device &&

@@ -43,6 +43,13 @@ static inline const struct hark_socket *socket_at(const struct hark_explanation 
 	return &x->snapshot->sockets.items[i];
 }
 
+/* Of a listener. */
+static inline const struct hark_answer *answer_at(const struct hark_explanation *x, uint32_t i,
+						  int family)
+{
+	return snapshot_answer(x->snapshot, socket_at(x, i), family);
+}
+
 static inline bool is_copied_to(const struct hark_socket *socket)
 {
 	return socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP;

@@ -470,7 +470,8 @@ static int gather_listeners(struct judge *judge)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < judge->order.n && r == 0; i++) {
 		const struct hark_socket *socket = judge_socket(judge, i);
-		uint64_t cookie = socket->subflow_cookie ? socket->subflow_cookie : socket->cookie;
+		uint64_t subflow = snapshot_listener(snapshot, socket)->subflow_cookie;
+		uint64_t cookie = subflow ? subflow : socket->cookie;
 		struct entry *entry = &judge->order.items[i];
 		bool follows = i > 0 && !compare_entries(entry - 1, entry, judge);
 

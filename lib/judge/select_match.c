@@ -136,9 +136,9 @@ static bool is_of_device(const struct subject *subject, const struct hark_place 
 static bool answers_at(const struct subject *subject, const struct term *term)
 {
 	const struct hark_socket *socket = subject->socket;
-	const struct hark_answer *answer =
-		&socket->answers[is_ipv4_prefix(&term->prefix) ? HARK_FAMILY_INET :
-								 HARK_FAMILY_INET6];
+	const struct hark_answer *answer = snapshot_answer(
+		subject->snapshot, socket,
+		is_ipv4_prefix(&term->prefix) ? HARK_FAMILY_INET : HARK_FAMILY_INET6);
 	const struct hark_namespace *netns =
 		hark_snapshot_namespace(subject->snapshot, socket->netns);
 	uint32_t first = answer->first_address, n = answer->n_addresses;
@@ -215,7 +215,7 @@ static bool matches_label(const struct subject *subject, const struct term *term
 
 	if (subject->is_early && subject->socket->is_listener)
 		return true;
-	hark_socket_label(subject->socket, label);
+	hark_socket_label(subject->snapshot, subject->socket, label);
 	return fits_families(label + strlen(hark_protocol_name(subject->socket->protocol)),
 			     term->text);
 }
@@ -374,7 +374,8 @@ static bool serves_families(const struct subject *subject, uint32_t families)
 
 	for (int family = 0; family < HARK_FAMILY_N_; family++)
 		if (families == 1u << family && is_told)
-			return hark_socket_serves(subject->socket, (enum hark_family)family);
+			return hark_socket_serves(subject->snapshot, subject->socket,
+						  (enum hark_family)family);
 	return true;
 }
 

@@ -495,7 +495,7 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	const struct group *group = &judge->groups.items[judge->order.items[position].group];
 	uint32_t representative = judge->order.items[position].representative;
 	const struct tally *tally = &judge->tallies[family][representative];
-	struct hark_answer *answer = &socket->answers[family];
+	struct hark_answer *answer = &snapshot_listener(judge->snapshot, socket)->answers[family];
 	struct reckoning there_is;
 
 	*answer = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
@@ -535,8 +535,8 @@ static int conclude_listener(struct judge *judge, uint32_t position, enum hark_f
 	if (answer->verdict != HARK_VERDICT_SOME)
 		return 0;
 	if (position != representative) {
-		const struct hark_answer *shared =
-			&judge_socket(judge, representative)->answers[family];
+		const struct hark_answer *shared = snapshot_answer(
+			judge->snapshot, judge_socket(judge, representative), family);
 
 		answer->first_address = shared->first_address;
 		answer->n_addresses = shared->n_addresses;

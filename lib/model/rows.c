@@ -2,10 +2,13 @@
 /* The snapshot's storage, its order, and the public way to read it. */
 #include "rows.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static_assert(sizeof(struct hark_socket) == 112, "a host may have millions of connections");
 
 struct hark_snapshot *snapshot_new(void)
 {
@@ -17,6 +20,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	if (!snapshot)
 		return;
 	array_fini(&snapshot->sockets);
+	array_fini(&snapshot->listeners);
 	array_fini(&snapshot->holders);
 	array_fini(&snapshot->processes);
 	array_fini(&snapshot->places);
@@ -82,15 +86,31 @@ const struct hark_interface *snapshot_find_interface(const struct hark_snapshot 
 	return NULL;
 }
 
-void socket_classify(struct hark_socket *socket)
+int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket)
 {
 	bool has_peer = !hark_addr_is_any(&socket->remote) || socket->remote_port;
+	struct hark_listener *listener;
 
 	socket->is_listener = socket->state == HARK_STATE_LISTEN ||
 			      (socket->state == HARK_STATE_UNCONNECTED && !has_peer);
 	socket->is_mapped =
 		!socket->is_listener && has_peer && socket->family == HARK_FAMILY_INET6 &&
 		hark_addr_is_ipv4(&socket->remote) && !hark_addr_is_any(&socket->remote);
+	socket->listener = HARK_NONE;
+	if (!socket->is_listener)
+		return 0;
+	listener = array_push(&snapshot->listeners);
+	if (!listener)
+		return -ENOMEM;
+	for (int family = 0; family < HARK_FAMILY_N_; family++)
+		listener->answers[family] = (struct hark_answer){
+			.verdict = HARK_VERDICT_UNKNOWN,
+			.decided_by = HARK_DECIDED_BY_FLAGS,
+			.reach = -1,
+			.shadowed_by = HARK_NONE,
+		};
+	socket->listener = snapshot->listeners.n - 1;
+	return 0;
 }
 
 static int compare_sockets(const void *left, const void *right)
@@ -146,13 +166,16 @@ void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 		}
 		socket.first_holder = n_holders;
 		n_holders += socket.n_holders;
+		sockets[index[i]] = socket;
+	}
+	for (uint32_t i = 0; i < snapshot->listeners.n; i++) {
 		for (int family = 0; family < HARK_FAMILY_N_; family++) {
-			uint32_t *shadow = &socket.answers[family].shadowed_by;
+			uint32_t *shadow =
+				&snapshot->listeners.items[i].answers[family].shadowed_by;
 
 			if (*shadow < snapshot->sockets.n)
 				*shadow = index[*shadow];
 		}
-		sockets[index[i]] = socket;
 	}
 	for (uint32_t i = 0; i < snapshot->lookups.n; i++) {
 		uint32_t *winner = &snapshot->lookups.items[i].socket;
@@ -174,6 +197,11 @@ uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot)
 const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i)
 {
 	return ROW_AT(snapshot->sockets, i);
+}
+
+const struct hark_listener *hark_snapshot_listener(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->listeners, i);
 }
 
 uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot)
@@ -280,54 +308,61 @@ uint64_t hark_snapshot_stage_ns(const struct hark_snapshot *snapshot, enum hark_
 }
 
 /* What the label says of one family of a listener: '4', '6', '?' or nothing (0). */
-static char listener_digit(const struct hark_socket *socket, enum hark_family family, bool by_flags)
+static char digit_of_verdict(const struct hark_answer *answer, char digit)
 {
-	char digit = family == HARK_FAMILY_INET ? '4' : '6';
+	switch ((enum hark_verdict)answer->verdict) {
+	case HARK_VERDICT_ALL:
+	case HARK_VERDICT_SOME:
+		return digit;
+	case HARK_VERDICT_UNKNOWN:
+		return '?';
+	case HARK_VERDICT_NONE:
+	case HARK_VERDICT_N_:
+		break;
+	}
+	return 0;
+}
+
+/* The same by what the socket was made for. */
+static char digit_of_flags(const struct hark_socket *socket, int family)
+{
 	bool bound_to_ipv4 = hark_addr_is_ipv4(&socket->local);
 
-	if (!by_flags) {
-		switch ((enum hark_verdict)socket->answers[family].verdict) {
-		case HARK_VERDICT_ALL:
-		case HARK_VERDICT_SOME:
-			return digit;
-		case HARK_VERDICT_UNKNOWN:
-			return '?';
-		case HARK_VERDICT_NONE:
-		case HARK_VERDICT_N_:
-			return 0;
-		}
-	}
 	if (family == HARK_FAMILY_INET6)
-		return socket->family == HARK_FAMILY_INET6 && !bound_to_ipv4 ? digit : 0;
+		return socket->family == HARK_FAMILY_INET6 && !bound_to_ipv4 ? '6' : 0;
 	if (bound_to_ipv4)
-		return digit;
+		return '4';
 	if (socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP)
 		return 0;
 	if (!hark_addr_is_any(&socket->local) || socket->v6only == HARK_YES)
 		return 0;
-	return socket->v6only == HARK_NO ? digit : '?';
+	return socket->v6only == HARK_NO ? '4' : '?';
 }
 
-char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_SIZE])
+static bool answers_nothing(const struct hark_answer *answers)
 {
+	return answers[0].verdict == HARK_VERDICT_NONE && answers[1].verdict == HARK_VERDICT_NONE;
+}
+
+char *hark_socket_label(const struct hark_snapshot *snapshot, const struct hark_socket *socket,
+			char text[HARK_LABEL_SIZE])
+{
+	const struct hark_listener *listener = hark_snapshot_listener(snapshot, socket->listener);
 	char digits[3] = "";
 	size_t n = 0;
 
-	if (!socket->is_listener) {
+	if (!listener)
 		digits[n++] = socket->family == HARK_FAMILY_INET || socket->is_mapped ||
 					      hark_addr_is_ipv4(&socket->local) ?
 				      '4' :
 				      '6';
-	} else {
-		bool by_flags = socket->answers[0].verdict == HARK_VERDICT_NONE &&
-				socket->answers[1].verdict == HARK_VERDICT_NONE;
+	for (int family = 0; family < HARK_FAMILY_N_ && listener; family++) {
+		char digit = answers_nothing(listener->answers) ?
+				     digit_of_flags(socket, family) :
+				     digit_of_verdict(&listener->answers[family], "46"[family]);
 
-		for (int family = 0; family < HARK_FAMILY_N_; family++) {
-			char digit = listener_digit(socket, (enum hark_family)family, by_flags);
-
-			if (digit)
-				digits[n++] = digit;
-		}
+		if (digit)
+			digits[n++] = digit;
 	}
 	digits[n] = '\0';
 	snprintf(text, HARK_LABEL_SIZE, "%s%s",
@@ -335,19 +370,22 @@ char *hark_socket_label(const struct hark_socket *socket, char text[HARK_LABEL_S
 	return text;
 }
 
-bool hark_socket_serves(const struct hark_socket *socket, enum hark_family family)
+bool hark_socket_serves(const struct hark_snapshot *snapshot, const struct hark_socket *socket,
+			enum hark_family family)
 {
-	if (!socket->is_listener)
+	const struct hark_listener *listener = hark_snapshot_listener(snapshot, socket->listener);
+
+	if (!listener)
 		return family == HARK_FAMILY_INET ?
 			       socket->family == HARK_FAMILY_INET || socket->is_mapped :
 			       socket->family == HARK_FAMILY_INET6 && !socket->is_mapped;
-	if (socket->answers[family].verdict != HARK_VERDICT_NONE)
+	if (listener->answers[family].verdict != HARK_VERDICT_NONE)
 		return true;
 	/*
 	 * It answers nothing now, shadowed or without an address: what it was made for still
 	 * counts.
 	 */
-	if (socket->answers[!family].verdict == HARK_VERDICT_NONE)
-		return listener_digit(socket, family, true) != 0;
+	if (answers_nothing(listener->answers))
+		return digit_of_flags(socket, family) != 0;
 	return (enum hark_family)socket->family == family && family == HARK_FAMILY_INET;
 }

@@ -24,7 +24,8 @@ enum rows_origin {
 struct hark_snapshot {
 	struct arena arena;
 	ARRAY(struct hark_socket) sockets;
-	ARRAY(struct hark_holder) holders; /* sorted by socket, then pid, then descriptor */
+	ARRAY(struct hark_listener) listeners; /* of the sockets, in no order */
+	ARRAY(struct hark_holder) holders;     /* sorted by socket, then pid, then descriptor */
 	ARRAY(struct hark_process) processes;
 	ARRAY(struct hark_place)
 	places; /* local addresses of the namespaces, then lists of verdicts */
@@ -60,8 +61,26 @@ int snapshot_note_debug(struct hark_snapshot *snapshot, enum hark_note_what what
 const struct hark_interface *snapshot_find_interface(const struct hark_snapshot *snapshot,
 						     uint32_t netns, uint32_t ifindex);
 
-/* Derives is_listener and is_mapped once protocol, family, state and addresses are set. */
-void socket_classify(struct hark_socket *socket);
+/*
+ * Derives is_listener and is_mapped once protocol, family, state and addresses are set, and gives a
+ * listener its row, whose answers are unknown. The socket may be none of the snapshot's yet. 0 or
+ * -ENOMEM.
+ */
+int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket);
+
+/* The row of a socket that is a listener. */
+static inline struct hark_listener *snapshot_listener(struct hark_snapshot *snapshot,
+						      const struct hark_socket *socket)
+{
+	return &snapshot->listeners.items[socket->listener];
+}
+
+static inline const struct hark_answer *snapshot_answer(const struct hark_snapshot *snapshot,
+							const struct hark_socket *socket,
+							int family)
+{
+	return &snapshot->listeners.items[socket->listener].answers[family];
+}
 
 /* Sorts by namespace, protocol, port, address. */
 void snapshot_sort_sockets(struct hark_snapshot *snapshot);

@@ -26,7 +26,7 @@ static void add_socket(struct hark_snapshot *snapshot, const char *addr, enum ha
 	socket->protocol = (uint8_t)protocol;
 	socket->state = (uint8_t)state;
 	socket->local_port = port;
-	socket_classify(socket);
+	require(snapshot_classify(snapshot, socket) == 0);
 }
 
 static struct hark_snapshot *make_snapshot(void)

@@ -48,6 +48,21 @@ static struct hark_snapshot *begin(void)
 	return snapshot;
 }
 
+static struct hark_answer *answer_of(struct hark_snapshot *s, const struct hark_socket *socket,
+				     int family)
+{
+	return &snapshot_listener(s, socket)->answers[family];
+}
+
+static void refuse(struct hark_snapshot *s, struct hark_socket *socket, enum hark_family family,
+		   enum hark_why why)
+{
+	*answer_of(s, socket, family) = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
+							      .why = (uint8_t)why,
+							      .reach = -1,
+							      .shadowed_by = HARK_NONE };
+}
+
 static struct hark_socket *add(struct hark_snapshot *snapshot, enum hark_protocol protocol,
 			       enum hark_family family, const char *addr, uint16_t port)
 {
@@ -65,15 +80,12 @@ static struct hark_socket *add(struct hark_snapshot *snapshot, enum hark_protoco
 	socket->holders = HARK_ABSENT;
 	socket->holders_complete = true;
 	socket->has_queues = true;
-	socket->backlog_max = protocol == HARK_PROTOCOL_TCP ? 511 : 0;
 	assert(!hark_addr_parse(addr, &socket->local));
 	hark_addr_parse(family == V4 ? "0.0.0.0" : "::", &socket->remote);
-	socket_classify(socket);
-	for (int f = 0; f < HARK_FAMILY_N_; f++)
-		socket->answers[f] = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
-							   .reach = -1,
-							   .shadowed_by = HARK_NONE };
-	socket->answers[V6].why = family == V4 ? HARK_WHY_FAMILY : HARK_WHY_NOTHING;
+	snapshot_classify(snapshot, socket);
+	snapshot_listener(snapshot, socket)->backlog_max = protocol == HARK_PROTOCOL_TCP ? 511 : 0;
+	refuse(snapshot, socket, V4, HARK_WHY_NOTHING);
+	refuse(snapshot, socket, V6, family == V4 ? HARK_WHY_FAMILY : HARK_WHY_NOTHING);
 	return socket;
 }
 
@@ -89,9 +101,10 @@ static struct hark_socket *udp(struct hark_snapshot *snapshot, enum hark_family 
 	return add(snapshot, HARK_PROTOCOL_UDP, family, addr, port);
 }
 
-static struct hark_answer *answer(struct hark_socket *socket, enum hark_family family, int reach)
+static struct hark_answer *answer(struct hark_snapshot *s, struct hark_socket *socket,
+				  enum hark_family family, int reach)
 {
-	struct hark_answer *a = &socket->answers[family];
+	struct hark_answer *a = answer_of(s, socket, family);
 
 	a->verdict = hark_addr_is_any(&socket->local) ? HARK_VERDICT_ALL : HARK_VERDICT_SOME;
 	a->via = socket->family == V6 && family == V4 ? HARK_VIA_MAPPED : HARK_VIA_NATIVE;
@@ -101,41 +114,34 @@ static struct hark_answer *answer(struct hark_socket *socket, enum hark_family f
 }
 
 /* What it answers of a family that it is bound to one address of. */
-static void answer_place(struct hark_socket *socket, enum hark_family family, uint32_t place,
-			 int reach)
+static void answer_place(struct hark_snapshot *s, struct hark_socket *socket,
+			 enum hark_family family, uint32_t place, int reach)
 {
-	struct hark_answer *a = answer(socket, family, reach);
+	struct hark_answer *a = answer(s, socket, family, reach);
 
 	a->first_address = place;
 	a->n_addresses = 1;
 }
 
-static void refuse(struct hark_socket *socket, enum hark_family family, enum hark_why why)
+static void doubt(struct hark_snapshot *s, struct hark_socket *socket, enum hark_family family,
+		  enum hark_why why)
 {
-	socket->answers[family] = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
-							.why = (uint8_t)why,
-							.reach = -1,
-							.shadowed_by = HARK_NONE };
+	answer_of(s, socket, family)->verdict = HARK_VERDICT_UNKNOWN;
+	answer_of(s, socket, family)->decided_by = HARK_DECIDED_BY_INFERENCE;
+	answer_of(s, socket, family)->why = (uint8_t)why;
 }
 
-static void doubt(struct hark_socket *socket, enum hark_family family, enum hark_why why)
+static void dual_stack(struct hark_snapshot *s, struct hark_socket *socket)
 {
-	socket->answers[family].verdict = HARK_VERDICT_UNKNOWN;
-	socket->answers[family].decided_by = HARK_DECIDED_BY_INFERENCE;
-	socket->answers[family].why = (uint8_t)why;
+	answer(s, socket, V4, HARK_REACH_PRIVATE);
+	answer(s, socket, V6, HARK_REACH_PUBLIC);
 }
 
-static void dual_stack(struct hark_socket *socket)
-{
-	answer(socket, V4, HARK_REACH_PRIVATE);
-	answer(socket, V6, HARK_REACH_PUBLIC);
-}
-
-static void v6only(struct hark_socket *socket)
+static void v6only(struct hark_snapshot *s, struct hark_socket *socket)
 {
 	socket->v6only = HARK_YES;
-	answer(socket, V6, HARK_REACH_PUBLIC);
-	refuse(socket, V4, HARK_WHY_V6ONLY);
+	answer(s, socket, V6, HARK_REACH_PUBLIC);
+	refuse(s, socket, V4, HARK_WHY_V6ONLY);
 }
 
 static uint32_t process(struct hark_snapshot *snapshot, uint32_t pid, uint32_t uid,
@@ -172,7 +178,8 @@ static void ask(struct hark_snapshot *snapshot)
 		for (int family = 0; family < HARK_FAMILY_N_; family++) {
 			struct hark_lookup *lookup;
 
-			if (socket->answers[family].verdict != HARK_VERDICT_ALL)
+			if (!socket->is_listener ||
+			    answer_of(snapshot, socket, family)->verdict != HARK_VERDICT_ALL)
 				continue;
 			lookup = array_push(&snapshot->lookups);
 			*lookup = (struct hark_lookup){ .ifindex = 1,
@@ -207,41 +214,41 @@ static struct hark_snapshot *founding(void)
 		"sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups";
 	s->processes.items[apache[0]].executable = "/usr/sbin/apache2";
 
-	answer(tcp(s, V4, "0.0.0.0", 22), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 22), V4, HARK_REACH_PRIVATE);
 	hold(s, sshd, 3);
-	v6only(tcp(s, V6, "::", 22));
+	v6only(s, tcp(s, V6, "::", 22));
 	hold(s, sshd, 4);
-	dual_stack(tcp(s, V6, "::", 80));
+	dual_stack(s, tcp(s, V6, "::", 80));
 	for (uint32_t i = 0; i < 6; i++)
 		hold(s, apache[i], 4);
-	answer(tcp(s, V4, "0.0.0.0", 111), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 111), V4, HARK_REACH_PRIVATE);
 	hold(s, init, 41);
 	hold(s, rpcbind, 4);
-	v6only(tcp(s, V6, "::", 111));
+	v6only(s, tcp(s, V6, "::", 111));
 	hold(s, init, 43);
 	hold(s, rpcbind, 6);
-	dual_stack(tcp(s, V6, "::", 4369));
+	dual_stack(s, tcp(s, V6, "::", 4369));
 	hold(s, epmd, 3);
-	dual_stack(tcp(s, V6, "::", 5672));
+	dual_stack(s, tcp(s, V6, "::", 5672));
 	hold(s, beam, 30);
-	answer_place(tcp(s, V6, "::ffff:127.0.0.1", 9200), V4, 0, HARK_REACH_HOST);
-	refuse(&s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_BOUND);
+	answer_place(s, tcp(s, V6, "::ffff:127.0.0.1", 9200), V4, 0, HARK_REACH_HOST);
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_BOUND);
 	hold(s, java, 210);
-	answer_place(tcp(s, V6, "::1", 9200), V6, 2, HARK_REACH_HOST);
-	refuse(&s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_BOUND);
+	answer_place(s, tcp(s, V6, "::1", 9200), V6, 2, HARK_REACH_HOST);
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_BOUND);
 	hold(s, java, 211);
-	dual_stack(tcp(s, V6, "::", 9300));
+	dual_stack(s, tcp(s, V6, "::", 9300));
 	hold(s, java, 188);
-	answer(tcp(s, V4, "0.0.0.0", 25672), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 25672), V4, HARK_REACH_PRIVATE);
 	hold(s, beam, 18);
-	answer(tcp(s, V4, "0.0.0.0", 34795), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 34795), V4, HARK_REACH_PRIVATE);
 	hold(s, statd, 9);
-	v6only(tcp(s, V6, "::", 38121));
+	v6only(s, tcp(s, V6, "::", 38121));
 	hold(s, statd, 11);
-	answer(udp(s, V4, "0.0.0.0", 111), V4, HARK_REACH_PRIVATE);
+	answer(s, udp(s, V4, "0.0.0.0", 111), V4, HARK_REACH_PRIVATE);
 	hold(s, init, 42);
 	hold(s, rpcbind, 5);
-	v6only(udp(s, V6, "::", 111));
+	v6only(s, udp(s, V6, "::", 111));
 	hold(s, init, 44);
 	hold(s, rpcbind, 7);
 	ask(s);
@@ -259,8 +266,7 @@ static void connect_to(struct hark_snapshot *snapshot, enum hark_family family, 
 	socket->state = (uint8_t)state;
 	socket->receive_bytes = 5;
 	socket->send_bytes = 36;
-	socket_classify(socket);
-	socket->backlog_max = 0;
+	snapshot_classify(snapshot, socket);
 	if (state != HARK_STATE_TIME_WAIT)
 		return;
 	socket->inode = 0;
@@ -316,17 +322,17 @@ static struct hark_snapshot *hidden(void)
 	struct hark_snapshot *s = begin();
 	uint32_t own = process(s, 4242, 1000, "python3", "user@1000.service");
 
-	answer(tcp(s, V4, "0.0.0.0", 22), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 22), V4, HARK_REACH_PRIVATE);
 	deny(s, 0);
 	origin(s, "ssh.service", NULL, NULL);
-	v6only(tcp(s, V6, "::", 22));
+	v6only(s, tcp(s, V6, "::", 22));
 	deny(s, 0);
 	origin(s, "ssh.service", NULL, NULL);
-	dual_stack(tcp(s, V6, "::", 80));
+	dual_stack(s, tcp(s, V6, "::", 80));
 	deny(s, 33);
-	answer(tcp(s, V4, "0.0.0.0", 2049), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 2049), V4, HARK_REACH_PRIVATE);
 	s->sockets.items[s->sockets.n - 1].holders_complete = false;
-	answer(tcp(s, V4, "0.0.0.0", 8000), V4, HARK_REACH_PRIVATE);
+	answer(s, tcp(s, V4, "0.0.0.0", 8000), V4, HARK_REACH_PRIVATE);
 	hold(s, own, 3);
 	s->sockets.items[s->sockets.n - 1].uid = 1000;
 	s->sockets.items[s->sockets.n - 1].holders_complete = false;
@@ -362,13 +368,13 @@ static void add_hostile(struct hark_snapshot *s)
 
 	s->processes.items[red].command_line = "x\x01\x7f\xc2\x9b"
 					       "31m \xef\xbe\x80 \xee\xbe\x80 =1+1";
-	dual_stack(tcp(s, V6, "::", 6000));
+	dual_stack(s, tcp(s, V6, "::", 6000));
 	hold(s, red, 3);
-	answer_place(tcp(s, V4, "127.0.0.1", 6001), V4, 0, HARK_REACH_HOST);
+	answer_place(s, tcp(s, V4, "127.0.0.1", 6001), V4, 0, HARK_REACH_HOST);
 	hold(s, wide, 3);
-	answer_place(tcp(s, V6, "fe80::241", 6002), V6, 4, HARK_REACH_LINK);
+	answer_place(s, tcp(s, V6, "fe80::241", 6002), V6, 4, HARK_REACH_LINK);
 	s->sockets.items[s->sockets.n - 1].local.scope_id = 2;
-	refuse(&s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_BOUND);
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_BOUND);
 	hold(s, accent, 3);
 }
 
@@ -383,11 +389,11 @@ static void add_reuseport(struct hark_snapshot *s)
 		s->processes.items[nginx[i]].runtime = "docker";
 	}
 	for (uint32_t i = 0; i < 4; i++) {
-		answer(tcp(s, V4, "0.0.0.0", 8084), V4, HARK_REACH_PRIVATE);
+		answer(s, tcp(s, V4, "0.0.0.0", 8084), V4, HARK_REACH_PRIVATE);
 		hold(s, nginx[3 - i], 6 + i);
 	}
 	for (uint32_t i = 0; i < 4; i++) {
-		v6only(tcp(s, V6, "::", 8084));
+		v6only(s, tcp(s, V6, "::", 8084));
 		hold(s, nginx[i], 6 + i);
 	}
 }
@@ -398,9 +404,9 @@ static void add_shadowed(struct hark_snapshot *s)
 	uint32_t old = process(s, 2001, 0, "lighttpd", "lighttpd.service");
 	struct hark_answer *a;
 
-	answer_place(tcp(s, V4, "127.0.0.1", 8090), V4, 0, HARK_REACH_HOST);
+	answer_place(s, tcp(s, V4, "127.0.0.1", 8090), V4, 0, HARK_REACH_HOST);
 	hold(s, new, 5);
-	a = answer(tcp(s, V4, "0.0.0.0", 8090), V4, HARK_REACH_PRIVATE);
+	a = answer(s, tcp(s, V4, "0.0.0.0", 8090), V4, HARK_REACH_PRIVATE);
 	*a = (struct hark_answer){ .verdict = HARK_VERDICT_SOME,
 				   .via = HARK_VIA_NATIVE,
 				   .why = HARK_WHY_SHADOWED,
@@ -409,17 +415,17 @@ static void add_shadowed(struct hark_snapshot *s)
 				   .n_addresses = 1,
 				   .shadowed_by = s->sockets.n - 2 };
 	hold(s, old, 5);
-	answer(tcp(s, V6, "::", 8090), V6, HARK_REACH_PUBLIC);
-	refuse(&s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_SHADOWED);
-	s->sockets.items[s->sockets.n - 1].answers[V4].shadowed_by = s->sockets.n - 2;
+	answer(s, tcp(s, V6, "::", 8090), V6, HARK_REACH_PUBLIC);
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_SHADOWED);
+	answer_of(s, &s->sockets.items[s->sockets.n - 1], V4)->shadowed_by = s->sockets.n - 2;
 	hold(s, new, 6);
-	refuse(tcp(s, V4, "203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
+	refuse(s, tcp(s, V4, "203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
 	hold(s, new, 7);
-	refuse(tcp(s, V6, "::ffff:203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
-	refuse(&s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_BOUND);
+	refuse(s, tcp(s, V6, "::ffff:203.0.113.9", 8091), V4, HARK_WHY_NOT_LOCAL);
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_BOUND);
 	hold(s, old, 7);
-	dual_stack(tcp(s, V6, "::", 8092));
-	refuse(&s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_NO_ADDRESS);
+	dual_stack(s, tcp(s, V6, "::", 8092));
+	refuse(s, &s->sockets.items[s->sockets.n - 1], V6, HARK_WHY_NO_ADDRESS);
 	hold(s, new, 8);
 }
 
@@ -427,15 +433,15 @@ static void add_unknown(struct hark_snapshot *s)
 {
 	uint32_t guest = process(s, 5001, 0, "sentry", "gvisor.service");
 
-	answer(tcp(s, V6, "::", 9000), V6, HARK_REACH_PUBLIC);
+	answer(s, tcp(s, V6, "::", 9000), V6, HARK_REACH_PUBLIC);
 	s->sockets.items[s->sockets.n - 1].v6only = HARK_UNKNOWN;
 	s->sockets.items[s->sockets.n - 1].cookie = 0;
-	doubt(&s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_V6ONLY_UNTOLD);
+	doubt(s, &s->sockets.items[s->sockets.n - 1], V4, HARK_WHY_V6ONLY_UNTOLD);
 	hold(s, guest, 3);
-	doubt(tcp(s, V4, "0.0.0.0", 9001), V4, HARK_WHY_RIVALS);
+	doubt(s, tcp(s, V4, "0.0.0.0", 9001), V4, HARK_WHY_RIVALS);
 	s->sockets.items[s->sockets.n - 1].has_queues = false;
 	hold(s, guest, 4);
-	dual_stack(tcp(s, V6, "::", 9002));
+	dual_stack(s, tcp(s, V6, "::", 9002));
 	s->sockets.items[s->sockets.n - 1].holders = HARK_UNSUPPORTED;
 	s->sockets.items[s->sockets.n - 1].holders_complete = false;
 }
@@ -446,21 +452,21 @@ static void add_datagrams(struct hark_snapshot *s)
 	uint32_t dhclient = process(s, 480, 0, "dhclient", "ifup@eth0.service");
 	uint32_t ping = process(s, 8800, 1000, "ping", "session-7.scope");
 
-	answer(udp(s, V4, "0.0.0.0", 68), V4, HARK_REACH_PRIVATE);
+	answer(s, udp(s, V4, "0.0.0.0", 68), V4, HARK_REACH_PRIVATE);
 	s->sockets.items[s->sockets.n - 1].device = 2;
 	hold(s, dhclient, 6);
-	dual_stack(udp(s, V6, "::", 111));
+	dual_stack(s, udp(s, V6, "::", 111));
 	origin(s, "systemd-networkd.socket", NULL, NULL);
-	refuse(udp(s, V4, "224.0.0.251", 5353), V4, HARK_WHY_MULTICAST);
+	refuse(s, udp(s, V4, "224.0.0.251", 5353), V4, HARK_WHY_MULTICAST);
 	hold(s, avahi, 12);
-	v6only(udp(s, V6, "::", 51820));
-	answer(add(s, HARK_PROTOCOL_RAW, V4, "0.0.0.0", 1), V4, HARK_REACH_PRIVATE);
+	v6only(s, udp(s, V6, "::", 51820));
+	answer(s, add(s, HARK_PROTOCOL_RAW, V4, "0.0.0.0", 1), V4, HARK_REACH_PRIVATE);
 	hold(s, ping, 3);
-	v6only(add(s, HARK_PROTOCOL_RAW, V6, "::", 58));
+	v6only(s, add(s, HARK_PROTOCOL_RAW, V6, "::", 58));
 	hold(s, ping, 4);
-	answer(add(s, HARK_PROTOCOL_RAW, V4, "0.0.0.0", 253), V4, HARK_REACH_PRIVATE);
+	answer(s, add(s, HARK_PROTOCOL_RAW, V4, "0.0.0.0", 253), V4, HARK_REACH_PRIVATE);
 	hold(s, ping, 5);
-	answer(add(s, HARK_PROTOCOL_ICMP, V4, "0.0.0.0", 17), V4, HARK_REACH_PRIVATE);
+	answer(s, add(s, HARK_PROTOCOL_ICMP, V4, "0.0.0.0", 17), V4, HARK_REACH_PRIVATE);
 	hold(s, ping, 6);
 }
 
@@ -475,7 +481,7 @@ static struct hark_snapshot *rich(void)
 				  (const char *[]){ "a", "b", "c", "d", "e", "f", "g", "h", "i",
 						    "j" }[i],
 				  "many.service");
-	dual_stack(tcp(s, V6, "::", 5000));
+	dual_stack(s, tcp(s, V6, "::", 5000));
 	for (uint32_t i = 0; i < 10; i++)
 		hold(s, many[i], 3);
 	add_hostile(s);
@@ -494,7 +500,7 @@ static struct hark_snapshot *many(void)
 	for (uint32_t i = 0; i < 10000; i++) {
 		uint32_t holder = process(s, 1000 + i, 0, "worker", "worker@12.service");
 
-		dual_stack(tcp(s, V6, "::", (uint16_t)(1024 + i)));
+		dual_stack(s, tcp(s, V6, "::", (uint16_t)(1024 + i)));
 		hold(s, holder, 3);
 	}
 	return s;

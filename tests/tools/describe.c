@@ -15,21 +15,23 @@ static void describe_answer(FILE *out, const char *family, const struct hark_ans
 		fprintf(out, "(%s)", why);
 }
 
-static void describe_socket(FILE *out, const struct hark_socket *socket)
+static void describe_socket(FILE *out, const struct hark_snapshot *snapshot,
+			    const struct hark_socket *socket)
 {
+	const struct hark_listener *listener = hark_snapshot_listener(snapshot, socket->listener);
 	static const char *const tristate[] = { "?", "no", "yes" };
 	char label[HARK_LABEL_SIZE], addr[HARK_ADDR_TEXT_SIZE];
 
-	fprintf(out, "%s %s [%s]:%u", hark_socket_label(socket, label),
+	fprintf(out, "%s %s [%s]:%u", hark_socket_label(snapshot, socket, label),
 		hark_state_name((enum hark_state)socket->state),
 		hark_addr_format(&socket->local, addr), socket->local_port);
 	if (socket->remote_port)
 		fprintf(out, " to [%s]:%u", hark_addr_format(&socket->remote, addr),
 			socket->remote_port);
 	fprintf(out, " v6only=%s", tristate[socket->v6only]);
-	if (socket->is_listener) {
-		describe_answer(out, "ipv4", &socket->answers[HARK_FAMILY_INET]);
-		describe_answer(out, "ipv6", &socket->answers[HARK_FAMILY_INET6]);
+	if (listener) {
+		describe_answer(out, "ipv4", &listener->answers[HARK_FAMILY_INET]);
+		describe_answer(out, "ipv6", &listener->answers[HARK_FAMILY_INET6]);
 	}
 	fputc('\n', out);
 }
@@ -43,7 +45,7 @@ char *describe(const struct hark_snapshot *snapshot)
 	if (!out)
 		err(1, "open_memstream");
 	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot); i++)
-		describe_socket(out, hark_snapshot_socket(snapshot, i));
+		describe_socket(out, snapshot, hark_snapshot_socket(snapshot, i));
 	for (uint32_t i = 0; i < hark_snapshot_n_notes(snapshot); i++) {
 		const struct hark_note *note = hark_snapshot_note(snapshot, i);
 

@@ -94,7 +94,7 @@ static void conclude(struct hark_snapshot *snapshot, uint32_t i, int family, cha
 		HARK_WHY_V6ONLY_UNTOLD, HARK_WHY_RIVALS,
 	};
 	struct hark_socket *socket = &snapshot->sockets.items[i];
-	struct hark_answer *answer = &socket->answers[family];
+	struct hark_answer *answer = &snapshot_listener(snapshot, socket)->answers[family];
 	const char *at = strchr(letters, letter);
 
 	*answer = (struct hark_answer){ .verdict = HARK_VERDICT_NONE,
@@ -179,9 +179,9 @@ static void add(struct hark_snapshot *snapshot, const struct given *given)
 		hark_addr_parse("192.168.1.10", &socket->remote);
 		socket->remote_port = 50000;
 	}
-	socket_classify(socket);
+	assert_int_equal(snapshot_classify(snapshot, socket), 0);
 	add_holders(snapshot, i, given);
-	for (int family = 0; family < HARK_FAMILY_N_; family++)
+	for (int family = 0; family < HARK_FAMILY_N_ && socket->is_listener; family++)
 		conclude(snapshot, i, family, given->answers[family]);
 }
 

@@ -24,10 +24,11 @@ static void expect_list(const char *const *places, const uint32_t *interfaces, u
 	char key[160];
 
 	*array_push(&snapshot->namespaces) = (struct hark_namespace){ .inode = 1 };
-	socket->is_listener = true;
-	socket->answers[HARK_FAMILY_INET] = (struct hark_answer){ .verdict = HARK_VERDICT_SOME,
-								  .via = HARK_VIA_NATIVE,
-								  .n_addresses = n };
+	socket->state = HARK_STATE_LISTEN;
+	assert_int_equal(snapshot_classify(snapshot, socket), 0);
+	snapshot->listeners.items[0].answers[HARK_FAMILY_INET] = (struct hark_answer){
+		.verdict = HARK_VERDICT_SOME, .via = HARK_VIA_NATIVE, .n_addresses = n
+	};
 	for (uint32_t i = 0; i < n; i++) {
 		struct hark_place *place = array_push(&snapshot->places);
 

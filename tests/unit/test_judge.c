@@ -244,7 +244,7 @@ static void add_socket(struct world *world, const struct wanted_socket *wanted, 
 					socket->protocol == HARK_PROTOCOL_SCTP ?
 				HARK_STATE_LISTEN :
 				HARK_STATE_UNCONNECTED;
-	socket_classify(socket);
+	assert_int_equal(snapshot_classify(world->snapshot, socket), 0);
 	assert_true(socket->is_listener);
 	world->is_group[cookie] = has_flag(wanted->flags, "group");
 }
@@ -373,6 +373,11 @@ static void describe_answer(const struct hark_snapshot *snapshot, const struct h
 	}
 }
 
+static const struct hark_answer *answer_at(const struct world *world, uint32_t i, int family)
+{
+	return snapshot_answer(world->snapshot, &world->snapshot->sockets.items[i], family);
+}
+
 static void check_case(void **state)
 {
 	const struct judged_case *judged = *state;
@@ -382,11 +387,9 @@ static void check_case(void **state)
 	build(&world, judged);
 	run_judge(&world);
 	for (uint32_t i = 0; i < world.snapshot->sockets.n; i++) {
-		describe_answer(world.snapshot,
-				&world.snapshot->sockets.items[i].answers[HARK_FAMILY_INET], text);
+		describe_answer(world.snapshot, answer_at(&world, i, HARK_FAMILY_INET), text);
 		assert_string_equal(text, judged->sockets[i].ipv4);
-		describe_answer(world.snapshot,
-				&world.snapshot->sockets.items[i].answers[HARK_FAMILY_INET6], text);
+		describe_answer(world.snapshot, answer_at(&world, i, HARK_FAMILY_INET6), text);
 		assert_string_equal(text, judged->sockets[i].ipv6);
 	}
 	hark_snapshot_free(world.snapshot);
@@ -413,9 +416,9 @@ static void asks_once_a_class(void **state)
 	run_judge(&world);
 	/* A rest for each port, and the one name. */
 	assert_int_equal(world.n_asked, 41);
-	assert_int_equal(world.snapshot->sockets.items[39].answers[0].verdict, HARK_VERDICT_SOME);
-	assert_int_equal(world.snapshot->sockets.items[39].answers[0].n_addresses, 10000);
-	assert_int_equal(world.snapshot->sockets.items[39].answers[0].shadowed_by, 40);
+	assert_int_equal(answer_at(&world, 39, 0)->verdict, HARK_VERDICT_SOME);
+	assert_int_equal(answer_at(&world, 39, 0)->n_addresses, 10000);
+	assert_int_equal(answer_at(&world, 39, 0)->shadowed_by, 40);
 	hark_snapshot_free(world.snapshot);
 }
 
@@ -433,7 +436,7 @@ static void asks_each_address_of_a_program(void **state)
 	run_judge(&world);
 	/* 127.0.0.1, 192.168.1.241, and the rest of 127.0.0.0/8. */
 	assert_int_equal(world.n_asked, 3);
-	assert_int_equal(world.snapshot->sockets.items[0].answers[0].verdict, HARK_VERDICT_ALL);
+	assert_int_equal(answer_at(&world, 0, 0)->verdict, HARK_VERDICT_ALL);
 	hark_snapshot_free(world.snapshot);
 }
 
@@ -496,8 +499,8 @@ static void tells_vrfs_apart(void **state)
 		world.snapshot->namespaces.items[0].tcp_l3mdev_accept = switches[i].accept;
 		world.snapshot->sockets.items[1].device = VRF;
 		run_judge(&world);
-		unbound = &world.snapshot->sockets.items[0].answers[HARK_FAMILY_INET];
-		bound = &world.snapshot->sockets.items[1].answers[HARK_FAMILY_INET];
+		unbound = answer_at(&world, 0, HARK_FAMILY_INET);
+		bound = answer_at(&world, 1, HARK_FAMILY_INET);
 		assert_int_equal(unbound->verdict, switches[i].verdict);
 		assert_int_equal(unbound->why, switches[i].why);
 		assert_int_equal(unbound->n_addresses, switches[i].n_addresses);
@@ -541,7 +544,7 @@ static void takes_strange_replies(void **state)
 		assert_int_equal(n, 0);
 		assert_int_equal(judge_conclude(judge, true), 0);
 		judge_free(judge);
-		answer = &world.snapshot->sockets.items[0].answers[HARK_FAMILY_INET];
+		answer = answer_at(&world, 0, HARK_FAMILY_INET);
 		assert_int_equal(answer->verdict, replies[i].verdict);
 		assert_int_equal(answer->why, replies[i].why);
 		assert_int_equal(answer->shadowed_by, HARK_NONE);
@@ -552,9 +555,10 @@ static void takes_strange_replies(void **state)
 int main(void)
 {
 	enum {
-		N_CASES = sizeof(cases) / sizeof(cases[0])
+		N_CASES = sizeof(cases) / sizeof(cases[0]),
+		N_OTHERS = 5
 	};
-	struct CMUnitTest tests[N_CASES + 4] = {
+	struct CMUnitTest tests[N_CASES + N_OTHERS] = {
 		cmocka_unit_test(asks_once_a_class),
 		cmocka_unit_test(asks_each_address_of_a_program),
 		cmocka_unit_test(asks_for_more_than_names),
@@ -563,8 +567,8 @@ int main(void)
 	};
 
 	for (size_t i = 0; i < N_CASES; i++)
-		tests[4 + i] = (struct CMUnitTest){ .name = cases[i].name,
-						    .test_func = check_case,
-						    .initial_state = (void *)&cases[i] };
+		tests[N_OTHERS + i] = (struct CMUnitTest){ .name = cases[i].name,
+							   .test_func = check_case,
+							   .initial_state = (void *)&cases[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,15 +134,16 @@ static void add(struct hark_snapshot *snapshot, const struct given *given, uint1
 		.state = HARK_STATE_LISTEN,
 		.local_port = port,
 		.device = given->device,
-		.is_listener = true,
 		.first_holder = snapshot->holders.n,
 		.holders = HARK_KNOWN,
 		.inode = snapshot->sockets.n,
 		.uid = *given->holders == '+' ? 33 : 0,
 	};
 	assert_int_equal(hark_addr_parse(given->addr, &socket->local), 0);
+	assert_int_equal(snapshot_classify(snapshot, socket), 0);
 	for (int f = 0; f < HARK_FAMILY_N_; f++)
-		socket->answers[f] = answer_of(given->answers[f], &socket->local);
+		snapshot_listener(snapshot, socket)->answers[f] =
+			answer_of(given->answers[f], &socket->local);
 	if (strchr("-+", *given->holders)) {
 		socket->holders = HARK_DENIED;
 		return;

@@ -105,7 +105,7 @@ static void test_tcp(void **state)
 	assert_addr(&socket->local, "0.0.0.0");
 	assert_int_equal(socket->local_port, 22);
 	assert_int_equal(socket->state, HARK_STATE_LISTEN);
-	assert_int_equal(socket->backlog, 5);
+	assert_int_equal(snapshot_listener(world->snapshot, socket)->backlog, 5);
 	assert_int_equal(socket->receive_bytes, 0);
 	assert_true(socket->has_queues);
 	assert_true(socket->is_listener);

@@ -83,12 +83,13 @@ static void add_socket(struct hark_snapshot *s, struct hark_socket row, const ch
 	row.local.scope_id = hark_addr_is_link_local(&row.local) ? ETH0 : 0;
 	if (hark_addr_is_any(&row.remote))
 		row.remote = addr_of(row.family == HARK_FAMILY_INET ? "0.0.0.0" : "::");
-	row.answers[HARK_FAMILY_INET] = ipv4;
-	row.answers[HARK_FAMILY_INET6] = ipv6;
 	row.cookie = 0x10 + s->sockets.n;
 	if (row.state != HARK_STATE_TIME_WAIT)
 		row.inode = 1000 + s->sockets.n;
-	socket_classify(&row);
+	snapshot_classify(s, &row);
+	if (row.is_listener)
+		memcpy(snapshot_listener(s, &row)->answers, ((struct hark_answer[]){ ipv4, ipv6 }),
+		       2 * sizeof(ipv4));
 	*array_push(&s->sockets) = row;
 }
 
@@ -388,16 +389,17 @@ static void test_addresses(void **state)
 static void test_odd_addresses(void **state)
 {
 	struct hark_snapshot *s = *state;
+	struct hark_socket *rows = s->sockets.items;
 
 	/* of a VRF's port; of a list that was left out */
-	s->sockets.items[SSHD4].device = s->interfaces.items[1].vrf = 9;
-	s->sockets.items[APACHE].answers[HARK_FAMILY_INET].verdict = HARK_VERDICT_SOME;
+	rows[SSHD4].device = s->interfaces.items[1].vrf = 9;
+	snapshot_listener(s, &rows[APACHE])->answers[0].verdict = HARK_VERDICT_SOME;
 	expect(s, "10.0.0.7 22,80 listen", "apache sshd4");
 	expect(s, "192.168.1.1 22,80 listen", "apache");
 	s->namespaces.items[0].places_presence = HARK_DENIED;
 	s->namespaces.items[0].n_places = 0;
-	s->sockets.items[APACHE].answers[HARK_FAMILY_INET].verdict = HARK_VERDICT_UNKNOWN;
-	s->sockets.items[POSTGRES].answers[HARK_FAMILY_INET].verdict = HARK_VERDICT_UNKNOWN;
+	snapshot_listener(s, &rows[APACHE])->answers[0].verdict = HARK_VERDICT_UNKNOWN;
+	snapshot_listener(s, &rows[POSTGRES])->answers[0].verdict = HARK_VERDICT_UNKNOWN;
 	expect(s, "10.9.9.9 listen", "apache untold");
 }
 
