@@ -4,10 +4,13 @@ import collections
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
+import time
 
 Listed = collections.namedtuple("Listed", "rows holders")
+NOTHING = Listed(None, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Lister:
     count: object = None
     shown_by: tuple = ()
     all_states: bool = False
+    udp: bool = True
+    everywhere: bool = False  # the further namespaces, too
     rows: bool = True
     holders: bool = False
 
@@ -26,22 +31,47 @@ class Lister:
         return " ".join(("hark" if is_hark(self.words[0]) else os.path.basename(self.words[0]),)
                         + self.words[1:])
 
-    def is_installed(self):
-        return shutil.which(self.words[0]) is not None
+    def why_not(self):
+        """Why it cannot be measured here, or None."""
+        if shutil.which(self.words[0]) is None:
+            return f"no {self.words[0]}"
+        if not is_hark(self.words[0]):
+            return None
+        done = run(self.words)
+        if done.returncode in (0, 1):
+            return None
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        return said[-1] if said else f"status {done.returncode}"
 
     def expected(self, facts):
-        rows = facts["tcp_listeners"] + facts["udp"]
-        if self.all_states:
-            rows += facts["established"]
-        holders = facts["tcp_listener_holders"] + facts["udp"]
-        return Listed(rows if self.rows else None, holders if self.holders else None)
+        holders = facts["tcp_listener_holders"]
+        rows = facts["tcp_listeners"]
+        connections = facts["established"]
+        udp = facts["udp"] if self.udp else 0
+        if self.everywhere:
+            rows += facts["listeners_elsewhere"]
+            holders += facts["listeners_elsewhere"]
+            connections += facts["established_elsewhere"]
+        if not self.all_states:
+            connections = 0
+        return Listed(rows + udp + connections if self.rows else None,
+                      holders + udp + connections if self.holders else None)
 
-    def listed(self):
-        """What one run lists, as far as it can be told from its output."""
-        done = subprocess.run(self.shown_by or self.words, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        seen = self.count(done.stdout.decode(errors="replace"))
-        return Listed(seen.rows if self.rows else None, seen.holders if self.holders else None)
+    def listed(self, facts):
+        """What one run lists, as far as it can be told from its output, and how long it took."""
+        began = time.monotonic()
+        with subprocess.Popen(self.shown_by or self.words, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              encoding="utf-8", errors="replace") as process:
+            namespaces = facts["namespaces"] if self.everywhere else facts["namespaces"][:1]
+            seen = self.count(process.stdout, namespaces) if self.count else NOTHING
+        return Listed(seen.rows if self.rows else None,
+                      seen.holders if self.holders else None), time.monotonic() - began
+
+
+def run(words):
+    return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, check=False)
 
 
 def hark_path():
@@ -52,48 +82,64 @@ def is_hark(word):
     return word == hark_path()
 
 
-def count_ss(text):
-    return Listed(len(text.splitlines()) - 1, text.count("pid="))
+def count_ss(lines, _):
+    rows = holders = 0
+    for line in lines:
+        rows += 1
+        holders += line.count("pid=")
+    return Listed(rows - 1, holders)
 
 
-def count_netstat(text):
-    return Listed(sum(line.startswith(("tcp", "udp")) for line in text.splitlines()), None)
+def count_netstat(lines, _):
+    return Listed(sum(line.startswith(("tcp", "udp")) for line in lines), None)
 
 
-def count_lsof(text):
+def count_lsof(lines, _):
     """A line for each descriptor; those of connections end in another state."""
-    lines = [line.split() for line in text.splitlines()[1:]]
-    return Listed(None, sum(words[-1] == "(LISTEN)" or words[7] == "UDP" for words in lines))
+    words = (line.split() for line in lines)
+    return Listed(None, sum(w[-1] == "(LISTEN)" or w[7] == "UDP" for w in words if w[0] != "COMMAND"))
 
 
-def count_hark(text):
-    try:
-        sockets = json.loads(text)["sockets"]
-    except (ValueError, KeyError):
-        return Listed(0, 0)
-    inode = os.stat("/proc/self/ns/net").st_ino
-    rows = [row for row in sockets
-            if row["netns"] == inode and row["protocol"] in ("tcp", "udp")]
-    return Listed(len(rows), sum(len(row["holders"] or ()) for row in rows))
+def count_hark(lines, namespaces):
+    rows = holders = 0
+    for line in lines:
+        row = json.loads(line)
+        if row["netns"] in namespaces and row["protocol"] in ("tcp", "udp"):
+            rows += 1
+            holders += len(row["holders"] or ())
+    return Listed(rows, holders)
 
 
 def listers():
     hark = hark_path()
 
     def of_hark(*words, **more):
-        return Lister((hark,) + words, count_hark, (hark,) + words + ("--json",), **more)
+        return Lister((hark,) + words, count_hark, (hark,) + words + ("--ndjson",), **more)
 
     return [
         Lister(("/bin/true",), rows=False),
         of_hark(holders=True),
+        of_hark("--holders=proc", holders=True),
+        of_hark("--holders=bpf", holders=True),
         of_hark("--no-holders"),
+        of_hark("-A", everywhere=True, holders=True),
+        of_hark("-at", all_states=True, udp=False, holders=True),
         of_hark("-a", "--no-holders", all_states=True),
         Lister(("ss", "-tulnp"), count_ss, holders=True),
         Lister(("ss", "-tuln"), count_ss),
+        Lister(("ss", "-tanp"), count_ss, all_states=True, udp=False, holders=True),
         Lister(("ss", "-tuna"), count_ss, all_states=True),
         Lister(("netstat", "-tulnp"), count_netstat),
         Lister(("lsof", "-nP", "-i"), count_lsof, rows=False, holders=True),
     ]
+
+
+def stage_times(words):
+    """{stage: ms}, in order, as --debug tells them."""
+    text = run((*words, "--debug")).stderr.decode(errors="replace")
+    line = re.search(r"^hark: time in ms: (.*)$", text, re.M)
+    return {name: float(ms) for name, ms in re.findall(r"([a-z ]+) ([0-9.]+)(?:, |$)",
+                                                       line[1] if line else "")}
 
 
 def first_line(*words):

@@ -3,9 +3,10 @@
  *
  *	worldgen idle|small|medium|large
  *
- * Opens a network namespace of its own with so many processes, descriptors and sockets, prints one
- * line of JSON that says what it made, and keeps it until standard input ends or SIGINT, SIGTERM or
- * SIGHUP comes. Every process dies with the generator, however that ends, and nothing stays behind.
+ * Opens a network namespace of its own with so many processes, descriptors and sockets, and
+ * further ones with a few; prints one line of JSON that says what it made, and keeps it until
+ * standard input ends or SIGINT, SIGTERM or SIGHUP comes. Every process dies with the generator,
+ * however that ends, and nothing stays behind.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,6 +30,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +40,8 @@
 enum {
 	WORKERS_A_SHARED_SOCKET = 8,
 	MEMBERS_A_GROUP = 4,
+	LISTENERS_A_NAMESPACE = 20, /* of the further ones, which have a process each */
+	CONNECTIONS_A_NAMESPACE = 5,
 	/* All below 32768, where ephemeral ports begin: no connection takes a listener's port. */
 	PORT_SHARED = 1000,
 	PORT_PRIVATE = 3000,
@@ -55,13 +59,14 @@ struct world {
 	unsigned int connections; /* within the namespace: each has two established sockets */
 	unsigned int udp;
 	unsigned int unix_pairs;
+	unsigned int namespaces; /* further ones: of all the above they have nothing */
 };
 
 static const struct world worlds[] = {
-	{ "idle", 1, 4, 1, 0, 0, 0, 0 },
-	{ "small", 50, 2000, 20, 5, 250, 10, 33 },
-	{ "medium", 2000, 130000, 200, 20, 10000, 50, 365 },
-	{ "large", 10000, 1100000, 1000, 40, 100000, 100, 2430 },
+	{ "idle", 1, 4, 1, 0, 0, 0, 0, 0 },
+	{ "small", 50, 2000, 20, 5, 250, 10, 33, 3 },
+	{ "medium", 2000, 130000, 200, 20, 10000, 50, 365, 10 },
+	{ "large", 10000, 1100000, 1000, 40, 100000, 100, 2430, 50 },
 };
 
 /* The ways in which programs bind; the namespace has these addresses on lo. */
@@ -96,7 +101,12 @@ struct plan {
 	unsigned int grouped; /* members of SO_REUSEPORT groups */
 	unsigned int private;
 	unsigned int fillers;
+	unsigned int n_processes; /* those of the further namespaces come last */
 };
+
+/* Standard input, output and error, and a socket at each end of a connection. */
+static const unsigned int descriptors_a_namespace =
+	3 + LISTENERS_A_NAMESPACE + 2 * CONNECTIONS_A_NAMESPACE;
 
 struct limit {
 	const char *path;
@@ -129,6 +139,59 @@ static socklen_t fill_address(const char *text, int family, uint16_t port,
 	ret_address->v6.sin6_port = htons(port);
 	inet_pton(family, text, &ret_address->v6.sin6_addr);
 	return sizeof(ret_address->v6);
+}
+
+/*
+ * By rtnetlink, for its IFA_F_NODAD: without it an IPv6 address is tentative, and cannot be bound
+ * to, until a worker thread of the kernel has run, even on lo.
+ */
+static void add_address(int family, const char *text)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifaddrmsg body;
+		struct rtattr attribute;
+		unsigned char address[sizeof(struct in6_addr)];
+	} request = {
+		.header = { .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.body = { .ifa_family = family,
+			  .ifa_prefixlen = family == AF_INET ? 32 : 128,
+			  .ifa_flags = IFA_F_NODAD,
+			  .ifa_index = if_nametoindex("lo") },
+		.attribute = { .rta_type = IFA_LOCAL },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr body;
+	} reply = { .body = { .error = -EIO } };
+	size_t size = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	inet_pton(family, text, request.address);
+	request.attribute.rta_len = RTA_LENGTH(size);
+	request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.body)) + RTA_SPACE(size);
+	if (fd < 0 || send(fd, &request, request.header.nlmsg_len, 0) < 0 ||
+	    recv(fd, &reply, sizeof(reply), 0) < 0)
+		die("address %s: %s", text, strerror(errno));
+	if (reply.body.error)
+		die("address %s: %s", text, strerror(-reply.body.error));
+	close(fd);
+}
+
+static void enter_new_namespace(void)
+{
+	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		die("a network namespace of its own: %s (CAP_SYS_ADMIN is needed)",
+		    strerror(errno));
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &up) < 0)
+		die("lo cannot be set up: %s", strerror(errno));
+	close(fd);
+	add_address(AF_INET, "192.0.2.1");
+	add_address(AF_INET6, "2001:db8::1");
 }
 
 static int open_bound(const struct form *form, int type, uint16_t port, bool in_group)
@@ -255,6 +318,14 @@ static void open_sockets(const struct plan *plan, unsigned int index)
 			die("socketpair: %s", strerror(errno));
 }
 
+static void open_namespace(unsigned int number)
+{
+	enter_new_namespace();
+	for (unsigned int i = 0; i < LISTENERS_A_NAMESPACE - 1; i++)
+		open_bound(&forms[i % ARRAY_SIZE(forms)], SOCK_STREAM, PORT_PRIVATE + i, false);
+	open_connections(number, CONNECTIONS_A_NAMESPACE);
+}
+
 __attribute__((noreturn)) static void run_process(const struct plan *plan, unsigned int index,
 						  pid_t generator, int ready, int shared)
 {
@@ -271,8 +342,12 @@ __attribute__((noreturn)) static void run_process(const struct plan *plan, unsig
 	if (shared >= 0)
 		dup2(shared, first_free);
 	close_range(first_free + (shared >= 0), ~0U, 0);
-	open_sockets(plan, index);
-	open_fillers(share(plan->fillers, plan->world.processes, index));
+	if (index < plan->world.processes) {
+		open_sockets(plan, index);
+		open_fillers(share(plan->fillers, plan->world.processes, index));
+	} else {
+		open_namespace(index - plan->world.processes);
+	}
 
 	if (write(STDOUT_FILENO, "", 1) != 1)
 		die("a pipe to the generator: %s", strerror(errno));
@@ -299,6 +374,7 @@ static struct plan make_plan(const struct world *world)
 	if (taken > world->descriptors)
 		die("the world %s needs %u descriptors", world->name, taken);
 	plan.fillers = world->descriptors - taken;
+	plan.n_processes = world->processes + world->namespaces;
 	return plan;
 }
 
@@ -362,59 +438,6 @@ static void raise_limits(const struct world *world, struct limit *limits, size_t
 		    per_process, strerror(errno));
 }
 
-/*
- * By rtnetlink, for its IFA_F_NODAD: without it an IPv6 address is tentative, and cannot be bound
- * to, until a worker thread of the kernel has run, even on lo.
- */
-static void add_address(int family, const char *text)
-{
-	struct {
-		struct nlmsghdr header;
-		struct ifaddrmsg body;
-		struct rtattr attribute;
-		unsigned char address[sizeof(struct in6_addr)];
-	} request = {
-		.header = { .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
-		.body = { .ifa_family = family,
-			  .ifa_prefixlen = family == AF_INET ? 32 : 128,
-			  .ifa_flags = IFA_F_NODAD,
-			  .ifa_index = if_nametoindex("lo") },
-		.attribute = { .rta_type = IFA_LOCAL },
-	};
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr body;
-	} reply = { .body = { .error = -EIO } };
-	size_t size = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-	inet_pton(family, text, request.address);
-	request.attribute.rta_len = RTA_LENGTH(size);
-	request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.body)) + RTA_SPACE(size);
-	if (fd < 0 || send(fd, &request, request.header.nlmsg_len, 0) < 0 ||
-	    recv(fd, &reply, sizeof(reply), 0) < 0)
-		die("address %s: %s", text, strerror(errno));
-	if (reply.body.error)
-		die("address %s: %s", text, strerror(-reply.body.error));
-	close(fd);
-}
-
-static void enter_new_namespace(void)
-{
-	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		die("a network namespace of its own: %s (CAP_SYS_ADMIN is needed)",
-		    strerror(errno));
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &up) < 0)
-		die("lo cannot be set up: %s", strerror(errno));
-	close(fd);
-	add_address(AF_INET, "192.0.2.1");
-	add_address(AF_INET6, "2001:db8::1");
-}
-
 /* A socket that workers share is open here just while these workers are forked. */
 static void start_processes(const struct plan *plan, const sigset_t *child_signals, int ready,
 			    pid_t *ret_pids)
@@ -422,7 +445,7 @@ static void start_processes(const struct plan *plan, const sigset_t *child_signa
 	pid_t generator = getpid();
 	int shared = -1;
 
-	for (unsigned int i = 0; i < plan->world.processes; i++) {
+	for (unsigned int i = 0; i < plan->n_processes; i++) {
 		unsigned int socket_index = i / WORKERS_A_SHARED_SOCKET;
 
 		if (i % WORKERS_A_SHARED_SOCKET == 0 && shared >= 0) {
@@ -435,7 +458,7 @@ static void start_processes(const struct plan *plan, const sigset_t *child_signa
 		ret_pids[i] = fork();
 		if (ret_pids[i] < 0)
 			die("process %u of %u: %s (RLIMIT_NPROC, or pids.max of the cgroup)", i + 1,
-			    plan->world.processes, strerror(errno));
+			    plan->n_processes, strerror(errno));
 		if (ret_pids[i] == 0) {
 			sigprocmask(SIG_SETMASK, child_signals, NULL);
 			run_process(plan, i, generator, ready, shared);
@@ -465,18 +488,40 @@ static ssize_t read_unless_broken(int fd, int signals, void *ret_buffer, size_t 
 	return 0;
 }
 
-static void print_world(const struct plan *plan)
+/* The inode of a process' network namespace. */
+static unsigned long long namespace_of(pid_t pid)
+{
+	char path[32];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	if (stat(path, &status) < 0)
+		die("%s: %s", path, strerror(errno));
+	return status.st_ino;
+}
+
+/* "tcp_listeners" to "established" are of the generator's own namespace. */
+static void print_world(const struct plan *plan, const pid_t *pids)
 {
 	const struct world *world = &plan->world;
 	unsigned int listeners = world->listeners + world->servers;
+	unsigned int elsewhere = LISTENERS_A_NAMESPACE + 2 * CONNECTIONS_A_NAMESPACE;
 
 	printf("{ \"world\": \"%s\", \"pid\": %d, \"processes\": %u, \"descriptors\": %u, "
 	       "\"sockets\": %u, \"tcp_listeners\": %u, \"tcp_listener_holders\": %u, \"udp\": %u, "
-	       "\"established\": %u, \"unix\": %u }\n",
-	       world->name, getpid(), world->processes, world->descriptors,
-	       listeners + world->udp + 2 * world->connections + 2 * world->unix_pairs, listeners,
-	       listeners + plan->shared * (WORKERS_A_SHARED_SOCKET - 1), world->udp,
-	       2 * world->connections, 2 * world->unix_pairs);
+	       "\"established\": %u, \"unix\": %u, \"listeners_elsewhere\": %u, "
+	       "\"established_elsewhere\": %u, \"namespaces\": [%llu",
+	       world->name, getpid(), plan->n_processes,
+	       world->descriptors + world->namespaces * descriptors_a_namespace,
+	       listeners + world->udp + 2 * world->connections + 2 * world->unix_pairs +
+		       world->namespaces * elsewhere,
+	       listeners, listeners + plan->shared * (WORKERS_A_SHARED_SOCKET - 1), world->udp,
+	       2 * world->connections, 2 * world->unix_pairs,
+	       world->namespaces * LISTENERS_A_NAMESPACE,
+	       world->namespaces * 2 * CONNECTIONS_A_NAMESPACE, namespace_of(getpid()));
+	for (unsigned int i = world->processes; i < plan->n_processes; i++)
+		printf(", %llu", namespace_of(pids[i]));
+	printf("] }\n");
 	fflush(stdout);
 }
 
@@ -485,7 +530,7 @@ static bool wait_until_ready(const struct plan *plan, int ready, int signals)
 {
 	char bytes[4096];
 
-	for (unsigned int n_ready = 0; n_ready < plan->world.processes;) {
+	for (unsigned int n_ready = 0; n_ready < plan->n_processes;) {
 		ssize_t n = read_unless_broken(ready, signals, bytes, sizeof(bytes));
 
 		if (n <= 0)
@@ -503,7 +548,7 @@ static void keep(const struct plan *plan)
 		{ "/proc/sys/kernel/pid_max", 0, 0 },
 		{ "/proc/sys/kernel/threads-max", 0, 0 },
 	};
-	unsigned int n_processes = plan->world.processes;
+	unsigned int n_processes = plan->n_processes;
 	pid_t *pids = calloc(n_processes, sizeof(*pids));
 	sigset_t watched, before;
 	int signals, ready[2];
@@ -523,7 +568,7 @@ static void keep(const struct plan *plan)
 	enter_new_namespace();
 	start_processes(plan, &before, ready[1], pids);
 	if (wait_until_ready(plan, ready[0], signals)) {
-		print_world(plan);
+		print_world(plan, pids);
 		while (read_unless_broken(STDIN_FILENO, signals, &byte, 1) > 0)
 			;
 	}
