@@ -236,7 +236,9 @@ static enum style write_no_holder(struct view *view, const struct row *row, stru
 
 	if (!socket->inode && !socket->is_listener)
 		return STYLE_WEAK; /* the kernel's alone: orphaned, or TIME_WAIT */
-	if (socket->holders == HARK_UNSUPPORTED) {
+	if (socket->is_kernel) {
+		out_text(out, "kernel");
+	} else if (socket->holders == HARK_UNSUPPORTED) {
 		out_char(out, '?');
 	} else if (!is_hidden) {
 		out_text(out, "(no process)");
@@ -296,16 +298,21 @@ static void write_more(struct out *out, const struct names *names)
 	out_text(out, " more");
 }
 
-/* Some sockets of the row have a holder that is known, and one has none. */
-static bool is_partly_hidden(const struct view *view, const struct row *row)
+/* Some sockets of the row have a holder that is known: what there is to say of those without. */
+static void write_unheld(struct view *view, const struct row *row, struct out *out)
 {
+	bool is_hidden = false, is_kernel = false;
+
 	for (uint32_t i = row->first; i != HARK_NONE; i = view_next(view, i)) {
 		const struct hark_socket *socket = view_socket(view, i);
 
-		if (!socket->n_holders && !socket->holders_complete)
-			return true;
+		is_kernel |= socket->is_kernel;
+		is_hidden |= !socket->n_holders && !socket->holders_complete;
 	}
-	return false;
+	if (is_kernel)
+		out_text(out, ", kernel");
+	if (is_hidden)
+		out_text(out, ", ?");
 }
 
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
@@ -334,8 +341,7 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 		}
 	}
 	write_more(out, &names);
-	if (is_partly_hidden(view, row))
-		out_text(out, ", ?");
+	write_unheld(view, row, out);
 	return STYLE_PLAIN;
 }
 

@@ -327,6 +327,10 @@ static void write_socket(struct view *view, struct out *out, uint32_t i)
 	write_holders(view, out, socket, i);
 	LITERAL(out, ",\"mark\":");
 	write_number(out, socket->has_mark, socket->mark);
+	LITERAL(out, ",\"kernel\":");
+	write_tristate(out, socket->is_kernel ? HARK_YES :
+			    socket->n_holders ? HARK_NO :
+						HARK_UNKNOWN);
 	out_char(out, '}');
 }
 

@@ -127,7 +127,8 @@ static bool has_same_holders(struct view *view, const struct row *a, const struc
 	uint64_t *processes;
 	bool is_same;
 
-	if (view_first(view, a)->holders != view_first(view, b)->holders)
+	if (view_first(view, a)->holders != view_first(view, b)->holders ||
+	    view_first(view, a)->is_kernel != view_first(view, b)->is_kernel)
 		return false;
 	view_find_processes(view, b);
 	n = view->n_processes;

@@ -159,6 +159,11 @@ struct hark_socket {
 	bool is_mapped : 1;        /* a connection over IPv4 through an AF_INET6 socket */
 	bool is_listener : 1;      /* takes what it did not ask for: it has a hark_listener */
 	bool holders_complete : 1; /* no process was hidden from the search for its holders */
+	/*
+	 * Known to be the kernel's own (NFS, WireGuard, VXLAN): there is no file that a process
+	 * could have open, so no holder either. False does not tell that it is not.
+	 */
+	bool is_kernel : 1;
 };
 
 /* What a socket that is a listener has besides. */

@@ -171,6 +171,17 @@ struct blind_spots {
 	uint32_t n_unheld;        /* sockets that those may hold */
 };
 
+/*
+ * sock_i_ino() is 0 without a struct socket, and so without a file. A process that closes its
+ * listener loses that only when the listener is off the lists (net/core/sock.c:
+ * sk_common_release(), net/ipv4/tcp.c: __tcp_close()). The TCP socket beneath an MPTCP one has the
+ * inode of that (net/mptcp/subflow.c: mptcp_subflow_create_socket()).
+ */
+static bool is_without_file(const struct hark_socket *socket)
+{
+	return socket->is_listener && !socket->inode;
+}
+
 /* Copies each inode's finds to its sockets. */
 static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
 		struct holders_found *found, const uint32_t *first_of, struct blind_spots *blind)
@@ -181,6 +192,7 @@ static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
 
 		socket->holders = HARK_ABSENT;
 		socket->holders_complete = true;
+		socket->is_kernel |= is_without_file(socket);
 		if (!socket->inode)
 			continue;
 		n = first_of[inode + 1] - first_of[inode];
@@ -244,6 +256,7 @@ static int leave_unknown(struct hark_snapshot *snapshot, int error)
 
 		socket->holders = HARK_ABSENT;
 		socket->holders_complete = !socket->inode;
+		socket->is_kernel |= is_without_file(socket);
 		if (socket->inode)
 			socket->holders = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
 	}

@@ -28,7 +28,8 @@ static bool are_alike(const struct hark_explanation *x, uint32_t i, uint32_t j)
 	const struct hark_socket *a = socket_at(x, i), *b = socket_at(x, j);
 
 	return a->family == b->family && a->v6only == b->v6only && a->device == b->device &&
-	       a->uid == b->uid && !hark_addr_compare(&a->local, &b->local) &&
+	       a->uid == b->uid && a->is_kernel == b->is_kernel &&
+	       !hark_addr_compare(&a->local, &b->local) &&
 	       answer_at(x, i, 0)->verdict == answer_at(x, j, 0)->verdict &&
 	       answer_at(x, i, 1)->verdict == answer_at(x, j, 1)->verdict;
 }

@@ -138,6 +138,45 @@ static void tell_known_holders(struct hark_explanation *x, const struct alike *a
 			holder->fd, socket_at(x, holder->socket)->inode));
 }
 
+/* What the kernel is used for at a port, by registration or by custom. */
+static const char *kernel_service(const struct hark_socket *socket)
+{
+	static const struct {
+		uint8_t protocol;
+		uint16_t port;
+		const char *name;
+	} services[] = {
+		{ HARK_PROTOCOL_TCP, 2049, "NFS" },
+		{ HARK_PROTOCOL_UDP, 2049, "NFS" },
+		{ HARK_PROTOCOL_UDP, 2152, "GTP-U" },
+		{ HARK_PROTOCOL_UDP, 4789, "VXLAN" },
+		{ HARK_PROTOCOL_UDP, 4791, "RoCEv2" },
+		{ HARK_PROTOCOL_UDP, 6081, "Geneve" },
+		{ HARK_PROTOCOL_UDP, 8472, "VXLAN" },
+		{ HARK_PROTOCOL_UDP, 7001, "AFS" },
+		{ HARK_PROTOCOL_TCP, 445, "SMB (ksmbd)" },
+		{ HARK_PROTOCOL_UDP, 51820, "WireGuard" },
+	};
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (services[i].protocol == socket->protocol &&
+		    services[i].port == socket->local_port)
+			return services[i].name;
+	return NULL;
+}
+
+static void tell_kernel(struct hark_explanation *x, const struct alike *alike)
+{
+	const struct hark_socket *socket = socket_at(x, alike->first);
+	const char *service = kernel_service(socket);
+
+	add_finding(x, HARK_FINDING_DETAIL, "kernel", alike->first,
+		    say(x, "The kernel itself holds it, and no process does%s%s.",
+			service ? ": the port is usual for " : "", service ? service : ""),
+		    socket->inode ? "no file stands for the socket" :
+				    "sock_diag: inode 0, so no file stands for the socket");
+}
+
 void tell_holders(struct hark_explanation *x, const struct alike *alike)
 {
 	const struct hark_socket *socket = socket_at(x, alike->first);
@@ -146,6 +185,10 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike)
 
 	if (range.first < range.end) {
 		tell_known_holders(x, alike);
+		return;
+	}
+	if (socket->is_kernel) {
+		tell_kernel(x, alike);
 		return;
 	}
 	switch ((enum hark_presence)socket->holders) {

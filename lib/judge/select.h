@@ -27,6 +27,7 @@ enum term_kind {
 	TERM_DEVICE,
 	TERM_INODE,
 	TERM_COOKIE,
+	TERM_KERNEL, /* the kernel's own */
 };
 
 /* One alternative of a selector. */

@@ -296,6 +296,7 @@ static bool matches_process(const struct term *term, const struct hark_process *
 	case TERM_DEVICE:
 	case TERM_INODE:
 	case TERM_COOKIE:
+	case TERM_KERNEL:
 		break;
 	}
 	return false;
@@ -364,6 +365,8 @@ static bool matches_term(const struct subject *subject, const struct term *term)
 		return socket->inode == term->number;
 	case TERM_COOKIE:
 		return socket->cookie == term->number;
+	case TERM_KERNEL:
+		return subject->is_early || socket->is_kernel;
 	}
 	return false;
 }
@@ -429,6 +432,7 @@ uint32_t selection_details(const struct hark_selection *selection)
 			break;
 		case TERM_COMMAND:
 		case TERM_PID:
+		case TERM_KERNEL:
 			details |= HARK_DETAIL_HOLDERS;
 			break;
 		case TERM_USER:

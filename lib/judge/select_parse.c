@@ -315,6 +315,13 @@ static int read_word(struct reader *reader, const char *text)
 {
 	uint16_t port;
 
+	/* As the table names who holds it: no pattern, and no command=. */
+	if (!strcmp(text, "kernel")) {
+		int r = reader_add(reader, &(struct term){ .kind = TERM_KERNEL });
+
+		if (r < 0)
+			return r;
+	}
 	if (is_service(text, &port)) {
 		struct term term = { .kind = TERM_PORT, .ports = { .low = port, .high = port } };
 		int r = reader_add(reader, &term);

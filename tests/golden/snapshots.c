@@ -460,6 +460,7 @@ static void add_datagrams(struct hark_snapshot *s)
 	refuse(s, udp(s, V4, "224.0.0.251", 5353), V4, HARK_WHY_MULTICAST);
 	hold(s, avahi, 12);
 	v6only(s, udp(s, V6, "::", 51820));
+	s->sockets.items[s->sockets.n - 1].is_kernel = true;
 	answer(s, add(s, HARK_PROTOCOL_RAW, V4, "0.0.0.0", 1), V4, HARK_REACH_PRIVATE);
 	hold(s, ping, 3);
 	v6only(s, add(s, HARK_PROTOCOL_RAW, V6, "::", 58));

@@ -22,7 +22,10 @@ struct given {
 	uint8_t family;
 	uint16_t port;
 	const char *answers;
-	/* "v6only", "unknown", "eth0"; "denied", "unheld", "unread" of holders; "connected", "bound" */
+	/*
+	 * "v6only", "unknown", "eth0"; "denied", "unheld", "unread", "kernel" of holders; "connected",
+	 * "bound"
+	 */
 	const char *flags;
 	const char *holders; /* a letter for each, of processes[] */
 };
@@ -88,6 +91,14 @@ static const struct explained cases[] = {
 	  { "TCP port 80 answers IPv4 only, through an IPv6 socket.",
 	    "IPv6: it gets no connections, as this host has no IPv6 address." },
 	  "disabled" },
+	{ "the kernel's own",
+	  { { "udp", "0.0.0.0", V4, 4789, "an", "kernel", "" },
+	    { "udp", "0.0.0.0", V4, 7777, "an", "kernel", "" },
+	    { "udp", "0.0.0.0", V4, 7777, "an", "", "s" } },
+	  "port ipv4-socket ipv4-all kernel shown-as-ipv4 port ipv4-socket ipv4-all kernel shown-as-ipv4 "
+	  "ipv4-socket ipv4-all holders shown-as-ipv4 hint-sshd firewall-unread",
+	  { "The kernel itself holds it, and no process does: the port is usual for VXLAN.",
+	    "The kernel itself holds it, and no process does." } },
 	{ "IPv6 is disabled, which changes nothing",
 	  { { "tcp", "0.0.0.0", V4, 80, "an", "", "y" } },
 	  "port ipv4-socket ipv4-all holders shown-as-ipv4 firewall-unread",

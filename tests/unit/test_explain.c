@@ -142,6 +142,7 @@ static void add_holders(struct hark_snapshot *snapshot, uint32_t i, const struct
 			  has(given->flags, "unread") ? HARK_UNSUPPORTED :
 							HARK_ABSENT;
 	socket->holders_complete = !has(given->flags, "denied");
+	socket->is_kernel = has(given->flags, "kernel");
 	for (const char *letter = given->holders; *letter; letter++)
 		for (uint32_t p = 0; p < N_ELEMENTS(processes); p++)
 			if (processes[p].letter == *letter)

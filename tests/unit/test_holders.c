@@ -120,6 +120,57 @@ static void check_note(const struct bed *bed, enum hark_note_why why, uint32_t c
 	assert_int_equal(bed->snapshot->notes.items[0].count, count);
 }
 
+static void test_kernel(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t inode;
+		bool is_listener, is_told, is_kernel;
+	} cases[] = {
+		{ "a listener without a file", 0, true, false, true },
+		{ "a connection without a file is an orphan", 0, false, false, false },
+		{ "a listener with a holder", 70, true, false, false },
+		{ "a listener that nobody has open may be on its way", 71, true, false, false },
+		{ "what another way of looking knew stays", 72, true, true, true },
+	};
+	struct bed *bed = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t socket = add_socket(bed, cases[i].inode);
+
+		bed->snapshot->sockets.items[socket].is_listener = cases[i].is_listener;
+		bed->snapshot->sockets.items[socket].is_kernel = cases[i].is_told;
+	}
+	add_process(bed, 200, "b\n");
+	add_fd(bed, "200/fd", "10", "socket:[70]");
+	collect(bed, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct hark_socket *socket = &bed->snapshot->sockets.items[i];
+
+		if (socket->is_kernel != cases[i].is_kernel)
+			fail_msg("%s", cases[i].name);
+		assert_true(socket->holders_complete);
+	}
+}
+
+/* What has no file is known to be the kernel's even where /proc tells nothing. */
+static void test_kernel_without_proc(void **state)
+{
+	struct bed *bed = *state;
+	struct hark_socket *sockets;
+
+	add_socket(bed, 0);
+	add_socket(bed, 70);
+	sockets = bed->snapshot->sockets.items;
+	sockets[0].is_listener = sockets[1].is_listener = true;
+	bed->source.proc_fd = -1;
+	collect(bed, 0);
+	assert_true(sockets[0].is_kernel);
+	assert_true(sockets[0].holders_complete);
+	assert_false(sockets[1].is_kernel);
+	assert_false(sockets[1].holders_complete);
+}
+
 static void test_join(void **state)
 {
 	struct bed *bed = *state;
@@ -498,6 +549,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_join, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kernel, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kernel_without_proc, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_only_details_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_odd_details, set_up, tear_down),

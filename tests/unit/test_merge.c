@@ -24,8 +24,8 @@ struct given {
 	const char *addr; /* NULL: the end */
 	uint8_t family;
 	char answers[3]; /* 'a' all, 's' some, 'n' none, 'x' none as another gets it, '?' unknown */
-	const char *
-		holders; /* a letter each: a process; "-": hidden, of uid 0; "+": hidden, of uid 33 */
+	/* a letter each: a process; "-": hidden, of uid 0; "+": hidden, of uid 33; "k": kernel */
+	const char *holders;
 	uint32_t device;
 };
 
@@ -90,6 +90,10 @@ static const struct {
 	{ "hidden holders, two owners",
 	  { { "0.0.0.0", V4, "an", "-" }, { "::", V6, "na", "+" } },
 	  "0 1" },
+	{ "the kernel's own", { { "0.0.0.0", V4, "an", "k" }, { "::", V6, "na", "k" } }, "01" },
+	{ "the kernel's own is not hidden",
+	  { { "0.0.0.0", V4, "an", "k" }, { "::", V6, "na", "-" } },
+	  "0 1" },
 	{ "hidden is not held", { { "0.0.0.0", V4, "an", "-" }, { "::", V6, "na", "a" } }, "0 1" },
 	{ "unknown is shown by its own half",
 	  { { "0.0.0.0", V4, "?n", "a" }, { "::", V6, "na", "a" } },
@@ -144,7 +148,8 @@ static void add(struct hark_snapshot *snapshot, const struct given *given, uint1
 	for (int f = 0; f < HARK_FAMILY_N_; f++)
 		snapshot_listener(snapshot, socket)->answers[f] =
 			answer_of(given->answers[f], &socket->local);
-	if (strchr("-+", *given->holders)) {
+	socket->is_kernel = *given->holders == 'k';
+	if (strchr("-+k", *given->holders)) {
 		socket->holders = HARK_DENIED;
 		return;
 	}

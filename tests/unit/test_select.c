@@ -141,7 +141,6 @@ static void add_sockets(struct hark_snapshot *s)
 static void add_processes(struct hark_snapshot *s)
 {
 	static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-	struct hark_process *origin;
 
 	*array_push(&s->processes) = (struct hark_process){
 		.pid = 100, .uid = 33, .command = "apache2", .unit = "apache2.service"
@@ -159,8 +158,8 @@ static void add_processes(struct hark_snapshot *s)
 	hold(s, SSHD6, 1);
 	hold(s, POSTGRES, 2);
 	hold(s, RESOLVED, 3);
-	origin = array_push(&s->origins);
-	*origin = (struct hark_process){ .unit = "charon@home.service" };
+	*array_push(&s->origins) = (struct hark_process){ .unit = "charon@home.service" };
+	s->sockets.items[RAW6].is_kernel = true;
 	s->sockets.items[FOREIGN].cgroup_id = 77;
 	assert_int_equal(hash_put(&s->origin_by_cgroup, 77, 0), 0);
 }
@@ -416,6 +415,7 @@ static void test_holders(void **state)
 		{ "systemd-networkd", "" },
 		{ "pid=100", "apache" },
 		{ "pid=100,300", "apache postgres" },
+		{ "kernel,sshd", "sshd4 sshd6 raw6" },
 		{ "pid=100,port=22", "apache sshd4 sshd6" },
 		{ "80,sshd,raw", "apache sshd4 sshd6 mapped raw6 timewait" },
 		{ "user=33", "apache" },
