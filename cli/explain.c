@@ -26,7 +26,9 @@ static uint32_t count_matches(const struct hark_selection *selection,
 /* Sockets that match and do not listen: connections, and those that are bound and idle. */
 static uint32_t count_others(const struct options *options, const struct hark_selection *selection)
 {
-	struct hark_query query = { .all_states = true, .selection = selection };
+	struct hark_query query = { .all_states = true,
+				    .selection = selection,
+				    .all_namespaces = options->all_namespaces };
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
 	uint32_t n;
@@ -70,7 +72,8 @@ static int explain(const struct options *options, const struct hark_selection *s
 {
 	/* The other sockets of a port belong to its story: nothing is left out here. */
 	struct hark_query query = { .details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS,
-				    .all_states = options->all_states };
+				    .all_states = options->all_states,
+				    .all_namespaces = options->all_namespaces };
 	struct render_options render = screen_options(STDOUT_FILENO, options);
 	struct hark_explanation *explanation = NULL;
 	struct hark_snapshot *snapshot;

@@ -161,6 +161,7 @@ int list_run(const struct options *given)
 		list.query = (struct hark_query){
 			.details = choose_details(&list),
 			.all_states = options.all_states,
+			.all_namespaces = options.all_namespaces,
 			.selection = selection,
 		};
 		r = options.watch_seconds > 0 ? watch(&list) : answer(&list, 0);

@@ -32,6 +32,8 @@ static const struct option_row rows[] = {
 	{ 'l', OPTION_FLAG, "listening", NULL, AT(ignored), 0, FOR_SOCKETS, NULL,
 	  "listeners alone: the default" },
 	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_SOCKETS, NULL, "connections too" },
+	{ 'A', OPTION_FLAG, "all-namespaces", NULL, AT(all_namespaces), 0, FOR_SOCKETS, NULL,
+	  "of every network namespace of the host, not of this one alone" },
 	{ '4', OPTION_BITS, "ipv4", NULL, AT(families), 1u << HARK_FAMILY_INET, FOR_SOCKETS, NULL,
 	  "all that IPv4 reaches, dual-stack sockets too" },
 	{ '6', OPTION_BITS, "ipv6", NULL, AT(families), 1u << HARK_FAMILY_INET6, FOR_SOCKETS, NULL,

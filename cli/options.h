@@ -41,6 +41,7 @@ struct options {
 	double watch_seconds; /* 0: once */
 	const char *columns;  /* NULL: not chosen */
 	bool all_states;
+	bool all_namespaces;
 	bool extended;
 	bool no_header;
 	bool strict;

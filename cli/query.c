@@ -36,6 +36,8 @@ int query_select(struct options *options, struct hark_selection **ret)
 	hark_selection_set_protocols(selection, options->protocols);
 	if (hark_selection_names_connections(selection))
 		options->all_states = true;
+	if (hark_selection_names_namespaces(selection))
+		options->all_namespaces = true;
 	*ret = selection;
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "collect.h"
 #include "judge.h"
+#include "namespaces.h"
 #include "rows.h"
 #include "select.h"
 
@@ -17,16 +18,6 @@
 static uint64_t clock_ns(struct hark_source *source)
 {
 	return source->ops->clock_ns ? source->ops->clock_ns(source) : 0;
-}
-
-/* Adds the time since `*began` to a stage; the next begins now. */
-static void end_stage(struct hark_source *source, struct hark_snapshot *snapshot,
-		      enum hark_stage stage, uint64_t *began)
-{
-	uint64_t now = clock_ns(source);
-
-	snapshot->stage_ns[stage] += now - *began;
-	*began = now;
 }
 
 static int read_sockets(struct hark_source *source, const struct hark_query *query,
@@ -61,7 +52,7 @@ static int judge_listeners(struct hark_source *source, struct hark_snapshot *sna
 	struct question *questions;
 	struct judge *judge;
 	uint32_t n;
-	int r = judge_begin(&judge, snapshot, 0);
+	int r = judge_begin(&judge, snapshot, snapshot_netns(snapshot));
 
 	if (r < 0)
 		return r;
@@ -154,39 +145,112 @@ static void count_undecided(struct hark_snapshot *snapshot, const struct hark_se
 					 !hark_selection_matches(selection, snapshot, i);
 }
 
-static int take_stages(struct hark_source *source, const struct hark_query *query,
-		       struct hark_snapshot *snapshot, struct hark_error *reterr)
-{
-	uint32_t details = query->details | selection_details(query->selection);
-	uint64_t began = clock_ns(source);
-	int r = collect_namespace(source, snapshot);
+/* What the reading of a namespace needs to know. */
+struct taking {
+	struct hark_source *source;
+	struct hark_snapshot *snapshot;
+	const struct hark_query *query;
+	uint32_t details;
+	struct hark_error *reterr;
+	uint64_t began; /* the stage that is under way */
+};
 
-	end_stage(source, snapshot, HARK_STAGE_NAMESPACES, &began);
-	if (r == 0)
-		r = read_sockets(source, query, snapshot, reterr);
-	end_stage(source, snapshot, HARK_STAGE_SOCKETS, &began);
+static void end_stage(struct taking *taking, enum hark_stage stage)
+{
+	uint64_t now = clock_ns(taking->source);
+
+	taking->snapshot->stage_ns[stage] += now - taking->began;
+	taking->began = now;
+}
+
+/* Sockets, addresses and answers of the namespace that snapshot_namespace() is. */
+static int read_namespace(struct taking *taking)
+{
+	struct hark_source *source = taking->source;
+	struct hark_snapshot *snapshot = taking->snapshot;
+	int r;
+
+	end_stage(taking, HARK_STAGE_NAMESPACES);
+	r = read_sockets(source, taking->query, snapshot, taking->reterr);
+	end_stage(taking, HARK_STAGE_SOCKETS);
 	if (r == 0)
 		r = collect_places(source, snapshot);
-	end_stage(source, snapshot, HARK_STAGE_ADDRESSES, &began);
-	if (r == 0 && details & HARK_DETAIL_ANSWERS)
-		r = judge_listeners(source, snapshot, details);
-	end_stage(source, snapshot, HARK_STAGE_ANSWERS, &began);
+	end_stage(taking, HARK_STAGE_ADDRESSES);
+	if (r == 0 && taking->details & HARK_DETAIL_ANSWERS)
+		r = judge_listeners(source, snapshot, taking->details);
+	end_stage(taking, HARK_STAGE_ANSWERS);
+	return r;
+}
+
+static bool wants_namespace(void *data, const struct hark_namespace *namespace)
+{
+	const struct taking *taking = data;
+
+	return selection_wants_namespace(taking->query->selection, namespace);
+}
+
+/* Without a table of one of the others there is an answer all the same. */
+static int read_other(void *data)
+{
+	struct taking *taking = data;
+	struct hark_error *kept = taking->reterr, ignored = { .error = 0 };
+	int r;
+
+	taking->reterr = &ignored;
+	r = read_namespace(taking);
+	taking->reterr = kept;
+	return r;
+}
+
+static int read_others(struct taking *taking)
+{
+	const struct namespaces_question question = {
+		.details = taking->details,
+		.is_wanted = wants_namespace,
+		.read = read_other,
+		.data = taking,
+	};
+	int r;
+
+	if (!taking->query->all_namespaces &&
+	    !hark_selection_names_namespaces(taking->query->selection))
+		return 0;
+	r = namespaces_collect(taking->source, taking->snapshot, &question);
+	end_stage(taking, HARK_STAGE_NAMESPACES);
+	return r;
+}
+
+static int take_stages(struct taking *taking)
+{
+	struct hark_source *source = taking->source;
+	struct hark_snapshot *snapshot = taking->snapshot;
+	const struct hark_selection *selection = taking->query->selection;
+	int r;
+
+	taking->began = clock_ns(source);
+	r = collect_namespace(source, snapshot);
+	if (r == 0 && wants_namespace(taking, snapshot_namespace(snapshot)))
+		r = read_namespace(taking);
+	else if (r == 0)
+		snapshot_namespace(snapshot)->presence = HARK_UNSUPPORTED;
 	if (r == 0)
-		r = keep_matching(snapshot, query->selection, selection_matches_early);
-	end_stage(source, snapshot, HARK_STAGE_SELECTION, &began);
-	if (r == 0 && details & HARK_DETAIL_HOLDERS)
-		r = holders_collect(source, snapshot, details);
+		r = read_others(taking);
+	if (r == 0)
+		r = keep_matching(snapshot, selection, selection_matches_early);
+	end_stage(taking, HARK_STAGE_SELECTION);
+	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
+		r = holders_collect(source, snapshot, taking->details);
 	else if (r == 0)
 		leave_unheld(snapshot);
-	end_stage(source, snapshot, HARK_STAGE_HOLDERS, &began);
-	if (r == 0 && details & HARK_DETAIL_CGROUP)
+	end_stage(taking, HARK_STAGE_HOLDERS);
+	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
-	end_stage(source, snapshot, HARK_STAGE_UNITS, &began);
+	end_stage(taking, HARK_STAGE_UNITS);
 	if (r == 0)
-		count_undecided(snapshot, query->selection);
+		count_undecided(snapshot, selection);
 	if (r == 0)
-		r = keep_matching(snapshot, query->selection, hark_selection_matches);
-	end_stage(source, snapshot, HARK_STAGE_SELECTION, &began);
+		r = keep_matching(snapshot, selection, hark_selection_matches);
+	end_stage(taking, HARK_STAGE_SELECTION);
 	return r;
 }
 
@@ -194,10 +258,17 @@ int snapshot_take_from(struct hark_source *source, const struct hark_query *quer
 		       struct hark_snapshot **ret, struct hark_error *reterr)
 {
 	struct hark_snapshot *snapshot = snapshot_new();
+	struct taking taking = {
+		.source = source,
+		.snapshot = snapshot,
+		.query = query,
+		.details = query->details | selection_details(query->selection),
+		.reterr = reterr,
+	};
 	int r;
 
 	reterr->error = 0;
-	r = snapshot ? take_stages(source, query, snapshot, reterr) : -ENOMEM;
+	r = snapshot ? take_stages(&taking) : -ENOMEM;
 	if (r < 0) {
 		if (reterr->error == 0)
 			snprintf(reterr->text, sizeof(reterr->text), "%s", strerror(-r));

@@ -232,6 +232,9 @@ struct hark_namespace {
 	 * through a VRF, /proc/sys/net/ipv4/tcp_l3mdev_accept and so on; read where there is one.
 	 */
 	uint8_t tcp_l3mdev_accept, udp_l3mdev_accept, raw_l3mdev_accept;
+	uint8_t presence;  /* enum hark_presence: of its sockets; HARK_DENIED: may not be entered */
+	uint32_t pid;      /* a process in it; 0: none is known, or it is the reader's own */
+	const char *mount; /* where else than below /run/netns it is mounted, or NULL */
 };
 
 /*
@@ -258,6 +261,7 @@ enum hark_note_what {
 	HARK_NOTE_ANSWERS,
 	HARK_NOTE_V6ONLY,
 	HARK_NOTE_UNITS,
+	HARK_NOTE_NAMESPACES,
 	HARK_NOTE_WHAT_N_,
 };
 

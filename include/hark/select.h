@@ -40,6 +40,9 @@ void hark_selection_set_protocols(struct hark_selection *selection, uint32_t pro
 /* True where a selector names a state that is no listener's ("established"): `-a` is meant. */
 bool hark_selection_names_connections(const struct hark_selection *selection);
 
+/* True where a selector is about namespaces or containers ("netns=blue"): all of them are meant. */
+bool hark_selection_names_namespaces(const struct hark_selection *selection);
+
 /* Whether the socket matches every selector. */
 bool hark_selection_matches(const struct hark_selection *selection,
 			    const struct hark_snapshot *snapshot, uint32_t socket);

@@ -48,12 +48,18 @@ struct hark_query {
 	bool all_states;  /* connections too, not the listeners alone */
 	const struct hark_selection
 		*selection; /* keep what matches; NULL: everything. The caller's */
+	/*
+	 * Every network namespace of the host, as far as it may be entered (CAP_SYS_ADMIN), not the
+	 * current one alone. A selector that is about namespaces or containers means it anyway.
+	 */
+	bool all_namespaces;
 };
 
 struct hark_snapshot;
 
 /*
- * Reads the current network namespace. The snapshot is the caller's, to be freed by
+ * Reads the current network namespace, or all of them. The others are entered by a thread that ends
+ * before this returns; the caller's stays where it is. The snapshot is the caller's, to be freed by
  * hark_snapshot_free(); it does not change after that and may be read by several threads.
  *
  * 0 also when some of it could not be had: hark_snapshot_note() tells. -ENOMEM; or the errno of the
@@ -64,8 +70,8 @@ int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **re
 void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
 
 /*
- * Rows by index, in this order: sockets by protocol, port, address; NULL past the last. They live
- * as long as the snapshot.
+ * Rows by index, in this order: sockets by namespace, protocol, port, address; namespaces with the
+ * current one first, then those with a name; NULL past the last. They live as long as the snapshot.
  */
 uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);
 const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i);
@@ -86,6 +92,14 @@ const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapsho
 uint32_t hark_snapshot_n_namespaces(const struct hark_snapshot *snapshot);
 const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot *snapshot,
 						     uint32_t i);
+
+/*
+ * What a process in that namespace belongs to: a process row of which only pid, cgroup, unit,
+ * container, runtime and pod mean anything. NULL where that is not known, or nobody asked
+ * (HARK_DETAIL_CGROUP).
+ */
+const struct hark_process *hark_snapshot_namespace_origin(const struct hark_snapshot *snapshot,
+							  uint32_t netns);
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot);
 const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i);
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);

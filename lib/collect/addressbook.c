@@ -35,7 +35,7 @@ static int read_fib_trie(struct hark_source *source, struct address_book *book)
 	char *line;
 	int r;
 
-	r = lines_open(&lines, source->proc_fd, "net/fib_trie");
+	r = lines_open(&lines, source_net_fd(source), "net/fib_trie");
 	if (r < 0)
 		return r;
 	for (r = lines_next(&lines, &line); r > 0; r = lines_next(&lines, &line)) {
@@ -67,11 +67,14 @@ static int add_interface(struct hark_snapshot *snapshot, uint32_t ifindex, const
 {
 	struct hark_interface *interface;
 
-	if (snapshot_find_interface(snapshot, 0, ifindex) || snapshot->interfaces.n >= ROWS_MAX)
+	uint32_t netns = snapshot_netns(snapshot);
+
+	if (snapshot_find_interface(snapshot, netns, ifindex) || snapshot->interfaces.n >= ROWS_MAX)
 		return 0;
 	interface = array_push(&snapshot->interfaces);
 	if (!interface)
 		return -ENOMEM;
+	interface->netns = netns;
 	interface->ifindex = ifindex;
 	interface->is_up = true; /* or its IPv6 addresses would be gone (net/ipv6/addrconf.c) */
 	interface->name = arena_strdup(&snapshot->arena, name);
@@ -119,7 +122,7 @@ static int read_if_inet6(struct hark_source *source, struct hark_snapshot *snaps
 	char *line;
 	int r;
 
-	r = lines_open(&lines, source->proc_fd, "net/if_inet6");
+	r = lines_open(&lines, source_net_fd(source), "net/if_inet6");
 	if (r < 0)
 		return r;
 	for (r = lines_next(&lines, &line); r > 0; r = lines_next(&lines, &line)) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The collectors: each fills rows of a snapshot from a source. All return 0 or a negative errno. */
+/*
+ * The collectors: each fills rows of a snapshot from a source. All return 0 or a negative errno.
+ * What is of one namespace goes to the one that is read now (rows.h).
+ */
 #ifndef COLLECT_H
 #define COLLECT_H
 
@@ -15,7 +18,7 @@ struct collect_filter {
 	uint32_t n_ports;
 };
 
-/* The current namespace's row: inode, bindv6only, disable_ipv6; and host, kernel, time. */
+/* The row of the namespace that this process is in, with its switches; and host, kernel, time. */
 int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot);
 
 /* Sockets by sock_diag, and where it is missing by /proc/net (lib/collect/procnet.c). */
@@ -39,10 +42,13 @@ int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
 		 enum hark_protocol protocol, enum hark_family family,
 		 const struct collect_filter *filter);
 
-/* How sockets and VRFs go together in namespace 0, where an interface belongs to one. */
+/* The switches of a namespace: bindv6only, disable_ipv6, sk_lookup. */
+void collect_switches(struct hark_source *source, struct hark_namespace *namespace);
+
+/* How sockets and VRFs go together in it, where an interface belongs to one. */
 void collect_vrf_settings(struct hark_source *source, struct hark_snapshot *snapshot);
 
-/* Interfaces, and the local addresses and prefixes of namespace 0, by rtnetlink. */
+/* Interfaces, local addresses and prefixes, by rtnetlink. */
 int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
 
 /* Puts the questions to the kernel; each gets its `reply`. */

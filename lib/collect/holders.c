@@ -119,16 +119,10 @@ static bool is_inner_pid_namespace(const struct hark_source *source)
 			      memcmp(target, FIRST_PID_NAMESPACE, (size_t)length));
 }
 
-/* One note that counts `n` things and says how many they are; none for none. */
 static int note_things(struct hark_snapshot *snapshot, uint32_t n, enum hark_note_why why,
 		       int error, const char *one, const char *many)
 {
-	const char *detail = n == 1 ? one : arena_printf(&snapshot->arena, "%u %s", n, many);
-	int r = detail ? 0 : -ENOMEM;
-
-	for (uint32_t i = 0; i < n && r >= 0; i++)
-		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, why, error, detail);
-	return r;
+	return snapshot_note_things(snapshot, HARK_NOTE_HOLDERS, why, error, n, one, many);
 }
 
 static int note_denied(struct hark_snapshot *snapshot, const struct holders_found *found)

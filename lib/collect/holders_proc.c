@@ -35,8 +35,6 @@
 #define ENTRIES_ALONE 300
 /* What the reading of a directory costs, in entries. */
 #define ENTRIES_A_DIRECTORY 4
-/* Texts of the processes, all threads together. */
-#define TEXT_BUDGET (64u << 20)
 
 /* Links of a directory with a single one below it: itself, its parent's entry, the child's "..". */
 #define LINKS_OF_ONE_TASK 3
@@ -316,7 +314,7 @@ static struct worker *new_worker(struct pass *pass)
 	worker->pass = pass;
 	worker->reader.details = pass->question->details;
 	worker->reader.arena = &worker->found.arena;
-	worker->reader.budget = TEXT_BUDGET / pass->n_allowed;
+	worker->reader.budget = PROCESS_TEXT_BUDGET / pass->n_allowed;
 	return worker;
 }
 
@@ -414,45 +412,6 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	return 0;
 }
 
-/* All pids that /proc lists: how many, or -errno. */
-static int list_pids(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n)
-{
-	ARRAY(uint32_t) pids = { 0 };
-	_Alignas(struct dirent64) char entries[16384];
-	int fd = proc_fd < 0 ? -ENOENT : open_dir(proc_fd, ".");
-	ssize_t length;
-	int r = 0;
-
-	if (fd < 0)
-		return fd;
-	while ((length = getdents64(fd, entries, sizeof(entries))) > 0 && r >= 0) {
-		const struct dirent64 *entry;
-
-		for (ssize_t at = 0; at < length && r >= 0; at += entry->d_reclen) {
-			uint64_t pid;
-
-			entry = (const void *)(entries + at);
-			if (!text_to_u64(entry->d_name, INT32_MAX, &pid) || !pid)
-				continue;
-			r = array_reserve(&pids, 1u);
-			if (r >= 0)
-				pids.items[pids.n++] = (uint32_t)pid;
-		}
-	}
-	if (length < 0)
-		r = -errno;
-	else if (r >= 0 && !pids.n)
-		r = -ENOENT;
-	close(fd);
-	if (r < 0) {
-		array_fini(&pids);
-		return r;
-	}
-	*ret_pids = pids.items;
-	*ret_n = pids.n;
-	return 0;
-}
-
 /*
  * Whether the pids of this /proc are those of our own PID namespace, and not of a fixture or
  * another.
@@ -490,7 +449,7 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 	struct pass pass = { .question = question,
 			     .proc_fd = question->source->proc_fd,
 			     .n_allowed = count_cpus() };
-	int r = list_pids(pass.proc_fd, &pass.pids, &pass.n_pids);
+	int r = process_list(pass.proc_fd, &pass.pids, &pass.n_pids);
 
 	if (r < 0)
 		return r;

@@ -15,10 +15,10 @@
 int mptcp_fold(struct hark_snapshot *snapshot)
 {
 	struct hash mptcp_by_inode = { 0 };
-	uint32_t kept = 0, n_folded = 0;
+	uint32_t first = snapshot->first_socket, kept = first, n_folded = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; i < snapshot->sockets.n && r == 0; i++) {
+	for (uint32_t i = first; i < snapshot->sockets.n && r == 0; i++) {
 		const struct hark_socket *socket = &snapshot->sockets.items[i];
 
 		if (socket->protocol == HARK_PROTOCOL_MPTCP && socket->is_listener && socket->inode)
@@ -26,7 +26,7 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 	}
 	if (r < 0)
 		goto out;
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+	for (uint32_t i = first; i < snapshot->sockets.n; i++) {
 		struct hark_socket *socket = &snapshot->sockets.items[i];
 
 		if (socket->protocol != HARK_PROTOCOL_TCP || !socket->is_listener)
@@ -50,7 +50,7 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 	}
 	if (n_folded == 0)
 		goto out;
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
+	for (uint32_t i = first; i < snapshot->sockets.n; i++)
 		if (snapshot->sockets.items[i].protocol != HARK_PROTOCOL_N_)
 			snapshot->sockets.items[kept++] = snapshot->sockets.items[i];
 	snapshot->sockets.n = kept;

@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 #include "collect.h"
+#include "namespaces.h"
 #include "text.h"
 
-/* The number of "net:[4026531840]", 0 if it is not told. */
-static uint64_t read_inode(int proc_fd)
+static uint64_t read_own_inode(int proc_fd)
 {
 	char target[64];
-	const char *at = target;
 	uint64_t inode;
 	ssize_t length;
 
@@ -22,10 +21,7 @@ static uint64_t read_inode(int proc_fd)
 	if (length < 0)
 		return 0;
 	target[length] = '\0';
-	if (strncmp(at, "net:[", 5))
-		return 0;
-	at += 5;
-	return text_take_u64(&at, 10, UINT64_MAX, &inode) && !strcmp(at, "]") ? inode : 0;
+	return netns_parse(target, &inode) ? inode : 0;
 }
 
 /* The file below /run/netns that is this namespace (`ip netns` mounts them there), or NULL. */
@@ -72,11 +68,12 @@ static enum hark_tristate read_switch(int proc_fd, const char *path)
 
 void collect_vrf_settings(struct hark_source *source, struct hark_snapshot *snapshot)
 {
-	struct hark_namespace *namespace = &snapshot->namespaces.items[0];
+	struct hark_namespace *namespace = snapshot_namespace(snapshot);
 	bool has_vrf = false;
 
 	for (uint32_t i = 0; i < snapshot->interfaces.n; i++)
-		has_vrf |= snapshot->interfaces.items[i].vrf != 0;
+		has_vrf |= snapshot->interfaces.items[i].vrf != 0 &&
+			   snapshot->interfaces.items[i].netns == snapshot_netns(snapshot);
 	if (!has_vrf)
 		return;
 	namespace->tcp_l3mdev_accept =
@@ -96,10 +93,11 @@ static bool exists(int proc_fd, const char *path)
  * A kernel without IPv6 (ipv6.disable=1, or not built in) has neither switches nor addresses; one
  * that hides its switches (gVisor) still has the file of addresses.
  */
-static bool lacks_ipv6(int proc_fd)
+static bool lacks_ipv6(const struct hark_source *source)
 {
-	return exists(proc_fd, "sys/net") && !exists(proc_fd, "sys/net/ipv6") &&
-	       exists(proc_fd, "net") && !exists(proc_fd, "net/if_inet6");
+	return exists(source->proc_fd, "sys/net") && !exists(source->proc_fd, "sys/net/ipv6") &&
+	       exists(source_net_fd(source), "net") &&
+	       !exists(source_net_fd(source), "net/if_inet6");
 }
 
 /* One line of a file, or NULL where it cannot be read. */
@@ -123,23 +121,27 @@ static enum hark_tristate has_sk_lookup(struct hark_source *source)
 	return n < 0 ? HARK_UNKNOWN : n ? HARK_YES : HARK_NO;
 }
 
+void collect_switches(struct hark_source *source, struct hark_namespace *namespace)
+{
+	enum hark_tristate disabled =
+		read_switch(source->proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
+
+	namespace->bindv6only = read_switch(source->proc_fd, "sys/net/ipv6/bindv6only");
+	namespace->ipv6_disabled = disabled == HARK_UNKNOWN && lacks_ipv6(source) ? HARK_YES :
+										    disabled;
+	namespace->sk_lookup = has_sk_lookup(source);
+}
+
 int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot)
 {
-	int proc_fd = source->proc_fd;
-	enum hark_tristate disabled;
-	struct hark_namespace *namespace = array_push(&snapshot->namespaces);
+	struct hark_namespace *namespace = snapshot_begin_namespace(snapshot);
 	int r;
 
 	if (!namespace)
 		return -ENOMEM;
 	snapshot->time = source->ops->time(source);
-	namespace->inode = read_inode(proc_fd);
-	namespace->bindv6only = read_switch(proc_fd, "sys/net/ipv6/bindv6only");
-	disabled = read_switch(proc_fd, "sys/net/ipv6/conf/all/disable_ipv6");
-	namespace->ipv6_disabled = disabled == HARK_UNKNOWN && lacks_ipv6(proc_fd) ? HARK_YES :
-										     disabled;
-	namespace->sk_lookup = has_sk_lookup(source);
-	namespace->places_presence = HARK_UNSUPPORTED; /* until collect_places() was asked */
+	namespace->inode = read_own_inode(source->proc_fd);
+	collect_switches(source, namespace);
 	r = namespace->inode ? find_name(source, snapshot, namespace) : 0;
 	if (r == 0)
 		r = read_line(source, snapshot, "sys/kernel/hostname", &snapshot->host);

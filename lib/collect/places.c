@@ -132,6 +132,7 @@ static int take_link(const struct nlmsghdr *message, void *data)
 	interface = array_push(&snapshot->interfaces);
 	if (!interface)
 		return -ENOMEM;
+	interface->netns = snapshot_netns(snapshot);
 	interface->ifindex = (uint32_t)link->ifi_index;
 	interface->is_up = link->ifi_flags & IFF_UP;
 	mnl_attr_for_each(attr, message, sizeof(*link)) {
@@ -382,7 +383,7 @@ static int read_rtnetlink(struct hark_source *source, struct hark_snapshot *snap
 		r = dump_family(&reading, &nl, AF_INET);
 	if (r == 0) {
 		r = dump_family(&reading, &nl, AF_INET6);
-		if (r < 0 && snapshot->namespaces.items[0].ipv6_disabled == HARK_YES)
+		if (r < 0 && snapshot_namespace(snapshot)->ipv6_disabled == HARK_YES)
 			r = 0;
 	}
 	nl_close(&nl);
@@ -420,6 +421,7 @@ static int push_place(struct hark_snapshot *snapshot, struct hark_place place)
 
 	if (!added)
 		return -ENOMEM;
+	place.netns = snapshot_netns(snapshot);
 	set_scope(&place.prefix.addr, place.ifindex);
 	*added = place;
 	return 0;
@@ -484,7 +486,7 @@ static int push_unrouted(struct hark_snapshot *snapshot, const struct address_bo
 	for (uint32_t i = 0; i < book->addresses.n && r == 0; i++) {
 		const struct own_address *own = &book->addresses.items[i];
 		const struct hark_interface *interface =
-			snapshot_find_interface(snapshot, 0, own->ifindex);
+			snapshot_find_interface(snapshot, snapshot_netns(snapshot), own->ifindex);
 
 		if (hark_addr_is_ipv4(&own->addr) == is_ipv4 && own->is_usable && interface &&
 		    interface->is_up)
@@ -535,7 +537,7 @@ static int note_failure(struct hark_snapshot *snapshot, int error, bool has_text
 			snapshot, HARK_NOTE_ADDRESSES, HARK_NOTE_FALLBACK, error,
 			"rtnetlink cannot be used here: addresses read from /proc/net, which "
 			"does not tell the interface of an IPv4 address");
-	snapshot->namespaces.items[0].places_presence = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
+	snapshot_namespace(snapshot)->places_presence = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
 	return snapshot_note(snapshot, HARK_NOTE_ADDRESSES,
 			     is_denied ? HARK_NOTE_PERMISSION : HARK_NOTE_UNSUPPORTED, error,
 			     "the addresses of this namespace cannot be read: rtnetlink refused");
@@ -543,11 +545,12 @@ static int note_failure(struct hark_snapshot *snapshot, int error, bool has_text
 
 int collect_places(struct hark_source *source, struct hark_snapshot *snapshot)
 {
+	struct hark_namespace *namespace = snapshot_namespace(snapshot);
 	struct address_book book = { 0 };
 	uint32_t first = snapshot->places.n;
 	int text, r;
 
-	snapshot->namespaces.items[0].places_presence = HARK_KNOWN;
+	namespace->places_presence = HARK_KNOWN;
 	r = read_rtnetlink(source, snapshot, &book);
 	if (r < 0 && r != -ENOMEM) {
 		book.addresses.n = book.routes.n = 0;
@@ -559,8 +562,8 @@ int collect_places(struct hark_source *source, struct hark_snapshot *snapshot)
 	array_fini(&book.addresses);
 	array_fini(&book.routes);
 	if (r == 0) {
-		snapshot->namespaces.items[0].first_place = first;
-		snapshot->namespaces.items[0].n_places = snapshot->places.n - first;
+		namespace->first_place = first;
+		namespace->n_places = snapshot->places.n - first;
 		collect_vrf_settings(source, snapshot);
 	}
 	return r;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -173,4 +176,42 @@ int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct
 	if (r >= 0)
 		*ret = process;
 	return r;
+}
+
+int process_list(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n)
+{
+	ARRAY(uint32_t) pids = { 0 };
+	_Alignas(struct dirent64) char entries[16384];
+	int fd = proc_fd < 0 ? -1 : openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ssize_t length;
+	int r = 0;
+
+	if (fd < 0)
+		return proc_fd < 0 ? -ENOENT : -errno;
+	while ((length = getdents64(fd, entries, sizeof(entries))) > 0 && r >= 0) {
+		const struct dirent64 *entry;
+
+		for (ssize_t at = 0; at < length && r >= 0; at += entry->d_reclen) {
+			uint64_t pid;
+
+			entry = (const void *)(entries + at);
+			if (!text_to_u64(entry->d_name, INT32_MAX, &pid) || !pid)
+				continue;
+			r = array_reserve(&pids, 1u);
+			if (r >= 0)
+				pids.items[pids.n++] = (uint32_t)pid;
+		}
+	}
+	if (length < 0)
+		r = -errno;
+	else if (r >= 0 && !pids.n)
+		r = -ENOENT;
+	close(fd);
+	if (r < 0) {
+		array_fini(&pids);
+		return r;
+	}
+	*ret_pids = pids.items;
+	*ret_n = pids.n;
+	return 0;
 }

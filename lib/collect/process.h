@@ -5,6 +5,8 @@
 
 #include "rows.h"
 
+/* Bytes of long texts of all processes of a snapshot. */
+#define PROCESS_TEXT_BUDGET (64u << 20)
 /* Longest command line that is kept. */
 #define PROCESS_COMMAND_LINE_MAX 4096
 
@@ -24,6 +26,9 @@ struct process_reader {
  * process is gone, -ENOMEM; what could not be read stays NULL.
  */
 int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret);
+
+/* All pids that /proc lists, to be freed: 0; -ENOENT without a /proc; another -errno. */
+int process_list(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n);
 
 /* Sets cgroup, unit, container, runtime and pod from a path. 0 or -ENOMEM. */
 int process_set_cgroup(struct hark_process *process, struct arena *arena, const char *path,

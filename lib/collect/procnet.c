@@ -200,7 +200,9 @@ static bool is_wanted(const struct hark_socket *row, const struct collect_filter
 static int add_line(struct hark_snapshot *snapshot, const char *line, enum hark_protocol protocol,
 		    enum hark_family family, const struct collect_filter *filter)
 {
-	struct hark_socket row = { .protocol = (uint8_t)protocol, .family = (uint8_t)family };
+	struct hark_socket row = { .netns = snapshot_netns(snapshot),
+				   .protocol = (uint8_t)protocol,
+				   .family = (uint8_t)family };
 	struct hark_socket *added;
 	uint32_t backlog = 0;
 
@@ -235,7 +237,7 @@ int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
 	char *line;
 	int r;
 
-	r = path ? lines_open(&lines, source->proc_fd, path) : -ENOENT;
+	r = path ? lines_open(&lines, source_net_fd(source), path) : -ENOENT;
 	if (r < 0)
 		return r;
 	r = lines_next(&lines, &line); /* the names of the columns */

@@ -46,7 +46,8 @@ uint32_t protocols_in_use(struct hark_source *source, uint32_t protocols)
 
 	for (size_t i = 0; i < N_RARE; i++)
 		counted |= 1u << rare[i].protocol;
-	if (!(protocols & counted) || lines_open(&lines, source->proc_fd, "net/protocols") < 0)
+	if (!(protocols & counted) ||
+	    lines_open(&lines, source_net_fd(source), "net/protocols") < 0)
 		return protocols;
 	/* A file without its head line is none that we know. */
 	r = lines_next(&lines, &line);

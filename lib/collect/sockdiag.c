@@ -228,6 +228,7 @@ static int take_socket(const struct nlmsghdr *header, void *data)
 	socket = array_push(&dump->snapshot->sockets);
 	if (!socket)
 		return -ENOMEM;
+	socket->netns = snapshot_netns(dump->snapshot);
 	socket->protocol = dump->protocol;
 	fill_fixed(socket, message);
 	if (snapshot_classify(dump->snapshot, socket) < 0)
@@ -387,14 +388,14 @@ static bool is_absent(struct hark_source *source, const struct nl *nl, const str
 	if (text_error != -ENOENT)
 		return false;
 	if (dump->family == HARK_FAMILY_INET6 &&
-	    dump->snapshot->namespaces.items[0].ipv6_disabled == HARK_YES)
+	    snapshot_namespace(dump->snapshot)->ipv6_disabled == HARK_YES)
 		return true;
 	if (is_certain)
 		return false;
 	if (nl->handle >= 0)
 		return diag_error == -ENOENT || diag_error == -EPROTONOSUPPORT ||
 		       diag_error == -EAFNOSUPPORT || diag_error == -EOPNOTSUPP;
-	return source->proc_fd >= 0 && faccessat(source->proc_fd, "net", F_OK, 0) == 0;
+	return source_net_fd(source) >= 0 && faccessat(source_net_fd(source), "net", F_OK, 0) == 0;
 }
 
 static int note_unread(struct hark_source *source, const struct nl *nl, struct dump *dump,

@@ -5,8 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <linux/netlink.h>
+#include <sched.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -79,8 +84,9 @@ static void live_nl_close(struct hark_source *source, int handle)
 
 static int live_count_sk_lookups(struct hark_source *source)
 {
-	int fd = source->proc_fd < 0 ? -1 :
-				       openat(source->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	int fd = source->is_elsewhere ? fcntl(source->netns_fd, F_DUPFD_CLOEXEC, 0) :
+		 source->proc_fd < 0  ? -1 :
+					openat(source->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
 	union bpf_attr attr = { .query = { .target_fd = (uint32_t)fd,
 					   .attach_type = BPF_SK_LOOKUP } };
 	int r;
@@ -91,6 +97,60 @@ static int live_count_sk_lookups(struct hark_source *source)
 									(int)attr.query.prog_cnt;
 	close(fd);
 	return r;
+}
+
+/*
+ * A descriptor that setns() takes. A process may have put something else into that descriptor of
+ * its own by now, a device that does things when root opens it: so nothing is opened before it is
+ * known to be what it was.
+ */
+static int open_namespace(const struct hark_source *source, const char *path, uint64_t inode)
+{
+	int fd = openat(source->proc_fd, path, O_PATH | O_CLOEXEC), opened;
+	struct statfs system;
+	struct stat status;
+	char link[32];
+
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "thread-self/fd/%d", fd);
+	if (fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0)
+		opened = -errno;
+	else if (system.f_type != NSFS_MAGIC || status.st_ino != inode)
+		opened = -ESTALE;
+	else
+		opened = openat(source->proc_fd, link, O_RDONLY | O_CLOEXEC);
+	if (opened == -1)
+		opened = -errno;
+	close(fd);
+	return opened;
+}
+
+static int live_enter(struct hark_source *source, const char *path, uint64_t inode)
+{
+	int fd = open_namespace(source, path, inode);
+
+	if (fd < 0)
+		return fd;
+	if (setns(fd, CLONE_NEWNET) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	source->is_elsewhere = true;
+	source->netns_fd = fd;
+	source->thread_fd =
+		openat(source->proc_fd, "thread-self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+static void live_leave(struct hark_source *source)
+{
+	close(source->netns_fd);
+	if (source->thread_fd >= 0)
+		close(source->thread_fd);
+	source->is_elsewhere = false;
 }
 
 static int64_t live_time(struct hark_source *source)
@@ -114,6 +174,8 @@ static const struct source_ops live_ops = {
 	.nl_receive = live_nl_receive,
 	.nl_close = live_nl_close,
 	.count_sk_lookups = live_count_sk_lookups,
+	.enter = live_enter,
+	.leave = live_leave,
 	.time = live_time,
 	.clock_ns = live_clock_ns,
 };

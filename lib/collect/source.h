@@ -35,6 +35,15 @@ struct source_ops {
 	 * NULL: nobody can tell.
 	 */
 	int (*count_sk_lookups)(struct hark_source *source);
+	/*
+	 * Moves the calling thread into the network namespace that a file below /proc stands for
+	 * ("self/root/run/netns/blue", "12/ns/net", "12/fd/7"), if it is the one of that inode: what
+	 * is opened by the source from then on is of there. It ends with leave(), and is for a
+	 * thread that ends thereafter too, for that one stays where it is. 0; -ESTALE: the file
+	 * stands for something else; -EPERM without CAP_SYS_ADMIN; another -errno. NULL: cannot.
+	 */
+	int (*enter)(struct hark_source *source, const char *path, uint64_t inode);
+	void (*leave)(struct hark_source *source);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
 	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */
@@ -45,11 +54,25 @@ struct hark_source {
 	const struct source_ops *ops;
 	int proc_fd; /* directory: /proc, or a fixture of it; -1: there is none */
 	int sys_fd;  /* directory: /sys, likewise */
+	/* Between enter() and leave(): */
+	bool is_elsewhere;
+	int thread_fd; /* directory: /proc/thread-self, whose "net" is that namespace's */
+	int netns_fd;  /* the namespace */
 };
 
 /* This machine. A directory that cannot be opened is -1, and netlink works all the same. */
 void source_open_live(struct hark_source *ret);
 void source_close_live(struct hark_source *source);
+
+/*
+ * The directory below which "net" is found. It is not /proc where a thread reads another namespace:
+ * /proc/net, that is /proc/self/net, is about the process, which is the namespace of its first
+ * thread. (What is below /proc/sys/net is about the thread that opens it.)
+ */
+static inline int source_net_fd(const struct hark_source *source)
+{
+	return source->is_elsewhere ? source->thread_fd : source->proc_fd;
+}
 
 /*
  * Reads a whole small file below a directory descriptor (-1: ENOENT) into `buffer`, NUL-terminated;

@@ -451,7 +451,7 @@ static int gather_listeners(struct judge *judge)
 	struct hark_snapshot *snapshot = judge->snapshot;
 	int r = 0;
 
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
+	for (uint32_t i = snapshot->first_socket; i < snapshot->sockets.n; i++) {
 		struct entry *entry;
 
 		if (!snapshot->sockets.items[i].is_listener ||

@@ -54,6 +54,12 @@ struct hark_selection {
 uint32_t selection_details(const struct hark_selection *selection);
 
 /*
+ * False where no socket of the namespace will match. Needs its inode, name and mount alone.
+ */
+bool selection_wants_namespace(const struct hark_selection *selection,
+			       const struct hark_namespace *namespace);
+
+/*
  * False where the socket will not match, whatever is found out of answers, holders and cgroups.
  * Needs the socket's own row alone, and its namespace's and interface's if there are.
  */

@@ -59,6 +59,17 @@ bool hark_selection_names_connections(const struct hark_selection *selection)
 	return false;
 }
 
+bool hark_selection_names_namespaces(const struct hark_selection *selection)
+{
+	for (uint32_t i = 0; selection && i < selection->terms.n; i++) {
+		enum term_kind kind = selection->terms.items[i].kind;
+
+		if (kind == TERM_NETNS || kind == TERM_CONTAINER || kind == TERM_POD)
+			return true;
+	}
+	return false;
+}
+
 /* What a term is held against. */
 struct subject {
 	const struct hark_snapshot *snapshot;
@@ -220,15 +231,19 @@ static bool matches_label(const struct subject *subject, const struct term *term
 			     term->text);
 }
 
+static bool is_namespace(const struct term *term, const struct hark_namespace *namespace)
+{
+	return (term->number && term->number == namespace->inode) ||
+	       (namespace->name && fnmatch(term->text, namespace->name, 0) == 0) ||
+	       (namespace->mount && fnmatch(term->text, namespace->mount, 0) == 0);
+}
+
 static bool matches_netns(const struct subject *subject, const struct term *term)
 {
 	const struct hark_namespace *netns =
 		hark_snapshot_namespace(subject->snapshot, subject->socket->netns);
 
-	if (!netns || !netns->name)
-		return subject->is_early || (netns && term->number && netns->inode == term->number);
-	return (term->number && netns->inode == term->number) ||
-	       fnmatch(term->text, netns->name, 0) == 0;
+	return netns && is_namespace(term, netns);
 }
 
 static bool matches_device(const struct subject *subject, const struct term *term)
@@ -398,6 +413,23 @@ static bool matches(const struct hark_selection *selection, const struct subject
 			return false;
 		if (term->is_last)
 			is_matched = false;
+	}
+	return true;
+}
+
+bool selection_wants_namespace(const struct hark_selection *selection,
+			       const struct hark_namespace *namespace)
+{
+	bool is_wanted = false;
+
+	for (uint32_t i = 0; selection && i < selection->terms.n; i++) {
+		const struct term *term = &selection->terms.items[i];
+
+		is_wanted = is_wanted || term->kind != TERM_NETNS || is_namespace(term, namespace);
+		if (term->is_last && !is_wanted)
+			return false;
+		if (term->is_last)
+			is_wanted = false;
 	}
 	return true;
 }

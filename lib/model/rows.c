@@ -27,6 +27,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->interfaces);
 	array_fini(&snapshot->broadcasts);
 	array_fini(&snapshot->namespaces);
+	array_fini(&snapshot->namespace_origins);
 	array_fini(&snapshot->lookups);
 	array_fini(&snapshot->notes);
 	array_fini(&snapshot->origins);
@@ -43,7 +44,7 @@ static int add_note(struct hark_snapshot *snapshot, struct hark_note new)
 		note = &snapshot->notes.items[i];
 		if (note->what == new.what && note->why == new.why &&
 		    note->is_debug == new.is_debug && !strcmp(note->detail, new.detail)) {
-			note->count++;
+			note->count += new.count;
 			return 0;
 		}
 	}
@@ -72,6 +73,39 @@ int snapshot_note_debug(struct hark_snapshot *snapshot, enum hark_note_what what
 						      .error = error,
 						      .count = 1,
 						      .detail = detail });
+}
+
+int snapshot_note_things(struct hark_snapshot *snapshot, enum hark_note_what what,
+			 enum hark_note_why why, int error, uint32_t n, const char *one,
+			 const char *many)
+{
+	const char *detail = n == 1 ? one : arena_printf(&snapshot->arena, "%u %s", n, many);
+
+	if (!n)
+		return 0;
+	return detail ? add_note(snapshot, (struct hark_note){ .what = what,
+							       .why = why,
+							       .error = error,
+							       .count = n,
+							       .detail = detail }) :
+			-ENOMEM;
+}
+
+struct hark_namespace *snapshot_begin_namespace(struct hark_snapshot *snapshot)
+{
+	struct hark_namespace *namespace;
+
+	if (array_reserve(&snapshot->namespace_origins, 1u) < 0)
+		return NULL;
+	namespace = array_push(&snapshot->namespaces);
+	if (!namespace)
+		return NULL;
+	snapshot->namespace_origins.items[snapshot->namespace_origins.n++] = HARK_NONE;
+	snapshot->first_socket = snapshot->sockets.n;
+	memset(snapshot->origin, ROWS_NOT_READ, sizeof(snapshot->origin));
+	snapshot->broadcasts.n = 0;
+	namespace->places_presence = HARK_UNSUPPORTED; /* until collect_places() was asked */
+	return namespace;
 }
 
 const struct hark_interface *snapshot_find_interface(const struct hark_snapshot *snapshot,
@@ -140,9 +174,11 @@ static int compare_sockets(const void *left, const void *right)
 
 void snapshot_sort_sockets(struct hark_snapshot *snapshot)
 {
-	if (snapshot->sockets.n)
-		qsort(snapshot->sockets.items, snapshot->sockets.n, sizeof(struct hark_socket),
-		      compare_sockets);
+	uint32_t first = snapshot->first_socket;
+
+	if (snapshot->sockets.n > first)
+		qsort(snapshot->sockets.items + first, snapshot->sockets.n - first,
+		      sizeof(struct hark_socket), compare_sockets);
 }
 
 void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
@@ -238,6 +274,14 @@ const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot 
 						     uint32_t i)
 {
 	return ROW_AT(snapshot->namespaces, i);
+}
+
+const struct hark_process *hark_snapshot_namespace_origin(const struct hark_snapshot *snapshot,
+							  uint32_t netns)
+{
+	const uint32_t *origin = ROW_AT(snapshot->namespace_origins, netns);
+
+	return origin ? ROW_AT(snapshot->origins, *origin) : NULL;
 }
 
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot)

@@ -30,14 +30,17 @@ struct hark_snapshot {
 	ARRAY(struct hark_place)
 	places; /* local addresses of the namespaces, then lists of verdicts */
 	ARRAY(struct hark_interface) interfaces;
-	ARRAY(struct hark_addr) broadcasts; /* IFA_BROADCAST of the first namespace */
-	ARRAY(struct hark_namespace) namespaces;
+	ARRAY(struct hark_namespace) namespaces; /* the last is the one that is read now */
+	ARRAY(uint32_t) namespace_origins;       /* beside namespaces: of origins, or HARK_NONE */
 	ARRAY(struct hark_lookup) lookups;
 	ARRAY(struct hark_note) notes;
-	ARRAY(struct hark_process) origins; /* what cgroup ids of sockets resolved to */
+	ARRAY(struct hark_process) origins; /* what cgroups of sockets and namespaces are called */
 	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
-	uint8_t origin[HARK_PROTOCOL_N_]
-		      [HARK_FAMILY_N_]; /* enum rows_origin, of the first namespace */
+	/* Of the namespace that is read now: */
+	uint32_t first_socket;                            /* sockets from here on are its own */
+	uint8_t origin[HARK_PROTOCOL_N_][HARK_FAMILY_N_]; /* enum rows_origin */
+	ARRAY(struct hark_addr) broadcasts;               /* IFA_BROADCAST */
+	/* And again of all: */
 	const char *host;
 	const char *kernel;
 	uint32_t n_undecided; /* by the selection, for want of their holders */
@@ -53,9 +56,32 @@ struct hark_snapshot *snapshot_new(void);
  */
 int snapshot_note(struct hark_snapshot *snapshot, enum hark_note_what what, enum hark_note_why why,
 		  int error, const char *detail);
+/*
+ * One note that counts `n` things and says how many they are, "one ..." or "2 ..."; none for none.
+ */
+int snapshot_note_things(struct hark_snapshot *snapshot, enum hark_note_what what,
+			 enum hark_note_why why, int error, uint32_t n, const char *one,
+			 const char *many);
 /* The same for what tells nothing but to those who debug. */
 int snapshot_note_debug(struct hark_snapshot *snapshot, enum hark_note_what what,
 			enum hark_note_why why, int error, const char *detail);
+
+/*
+ * Begins the reading of another namespace: a new row, or NULL when memory ran out. What the
+ * collectors find from then on belongs to it.
+ */
+struct hark_namespace *snapshot_begin_namespace(struct hark_snapshot *snapshot);
+
+/* The namespace that is read now, and its index. */
+static inline struct hark_namespace *snapshot_namespace(const struct hark_snapshot *snapshot)
+{
+	return &snapshot->namespaces.items[snapshot->namespaces.n - 1];
+}
+
+static inline uint32_t snapshot_netns(const struct hark_snapshot *snapshot)
+{
+	return snapshot->namespaces.n ? snapshot->namespaces.n - 1 : 0;
+}
 
 /* The row of an interface, or NULL. */
 const struct hark_interface *snapshot_find_interface(const struct hark_snapshot *snapshot,
@@ -82,7 +108,7 @@ static inline const struct hark_answer *snapshot_answer(const struct hark_snapsh
 	return &snapshot->listeners.items[socket->listener].answers[family];
 }
 
-/* Sorts by namespace, protocol, port, address. */
+/* Sorts the sockets of the namespace that is read now by protocol, port, address. */
 void snapshot_sort_sockets(struct hark_snapshot *snapshot);
 
 /*
