@@ -42,10 +42,9 @@ class World:
         self.home = -1
 
     def __enter__(self):
-        available = memory_available_mib()
-        if available < MEMORY_MIB[self.name]:
-            raise WorldError(f"it takes {MEMORY_MIB[self.name]} MiB of memory, "
-                             f"{available} are available")
+        available, needed = memory_available_mib(), MEMORY_MIB.get(self.name, 0)
+        if available < needed:
+            raise WorldError(f"it takes {needed} MiB of memory, {available} are available")
         self.generator = subprocess.Popen([self.worldgen, self.name], stdin=subprocess.PIPE,
                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
