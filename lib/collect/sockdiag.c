@@ -16,21 +16,15 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "collect.h"
 #include "nl.h"
+#include "sockdiag.h"
 
-#define STATE_NEW_SYN_RECV   12 /* include/net/tcp_states.h; not in the uapi headers */
-#define STATE_BOUND_INACTIVE 13 /* Linux 6.8 */
-
-#define LISTENING   (1u << TCP_LISTEN)
-#define UNCONNECTED (1u << TCP_CLOSE)
 /* Bound and idle sockets of TCP hang in another hash; a kernel before 6.8 ignores the bit. */
 #define EVERY_TCP_STATE (((1u << STATE_NEW_SYN_RECV) - 2) | 1u << STATE_BOUND_INACTIVE)
 
@@ -51,223 +45,21 @@ static const struct {
 	[HARK_PROTOCOL_DCCP] = { IPPROTO_DCCP, LISTENING, EVERY_TCP_STATE },
 };
 
-struct dump {
-	struct hark_snapshot *snapshot;
-	const struct collect_filter *filter;
-	bool has_mptcp;          /* some TCP listener has MPTCP as its upper layer */
-	uint32_t first;          /* row that this dump began with */
-	uint32_t first_listener; /* likewise */
-	int open_error;          /* of the sock_diag socket */
-	int error;               /* of a table that there is, but that could not be read; 0: none */
-	uint8_t protocol;
-	uint8_t family;
+/* A socket of NETLINK_SOCK_DIAG, and what became of it. */
+struct tables {
+	struct hark_source *source;
+	struct nl nl;
+	int open_error;
+	int error; /* of a table that there is, but that could not be read; 0: none */
+	struct sockdiag_dump dump;
 };
 
 static void forget_rows(void *data)
 {
-	struct dump *dump = data;
+	struct sockdiag_dump *dump = data;
 
-	dump->snapshot->sockets.n = dump->first;
+	dump->snapshot->sockets.n = dump->first_socket;
 	dump->snapshot->listeners.n = dump->first_listener;
-}
-
-static uint8_t state_of(uint8_t protocol, uint8_t state)
-{
-	static const uint8_t tcp_states[] = {
-		[TCP_ESTABLISHED] = HARK_STATE_ESTABLISHED,
-		[TCP_SYN_SENT] = HARK_STATE_SYN_SENT,
-		[TCP_SYN_RECV] = HARK_STATE_SYN_RECV,
-		[TCP_FIN_WAIT1] = HARK_STATE_FIN_WAIT_1,
-		[TCP_FIN_WAIT2] = HARK_STATE_FIN_WAIT_2,
-		[TCP_TIME_WAIT] = HARK_STATE_TIME_WAIT,
-		[TCP_CLOSE] = HARK_STATE_BOUND,
-		[TCP_CLOSE_WAIT] = HARK_STATE_CLOSE_WAIT,
-		[TCP_LAST_ACK] = HARK_STATE_LAST_ACK,
-		[TCP_LISTEN] = HARK_STATE_LISTEN,
-		[TCP_CLOSING] = HARK_STATE_CLOSING,
-		[STATE_NEW_SYN_RECV] = HARK_STATE_SYN_RECV,
-		[STATE_BOUND_INACTIVE] = HARK_STATE_BOUND,
-	};
-	bool is_stream = diag_protocols[protocol].listener_states == LISTENING;
-
-	if (!is_stream)
-		return state == TCP_ESTABLISHED ? HARK_STATE_ESTABLISHED : HARK_STATE_UNCONNECTED;
-	return state && state < sizeof(tcp_states) ? tcp_states[state] : HARK_STATE_BOUND;
-}
-
-static struct hark_addr addr_of(uint8_t family, const __be32 *words, uint32_t device)
-{
-	struct hark_addr addr;
-
-	if (family == HARK_FAMILY_INET)
-		return hark_addr_from_ipv4(words);
-	addr = hark_addr_from_ipv6(words, 0);
-	if (hark_addr_is_link_local(&addr) && !hark_addr_is_ipv4(&addr))
-		addr.scope_id = device;
-	return addr;
-}
-
-static void fill_fixed(struct hark_socket *socket, const struct inet_diag_msg *message)
-{
-	socket->family = message->idiag_family == AF_INET6 ? HARK_FAMILY_INET6 : HARK_FAMILY_INET;
-	socket->state = state_of(socket->protocol, message->idiag_state);
-	socket->device = message->id.idiag_if;
-	socket->local = addr_of(socket->family, message->id.idiag_src, socket->device);
-	socket->remote = addr_of(socket->family, message->id.idiag_dst, socket->device);
-	socket->local_port = ntohs(message->id.idiag_sport);
-	socket->remote_port = ntohs(message->id.idiag_dport);
-	socket->cookie = (uint64_t)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
-	socket->inode = message->idiag_inode;
-	socket->uid = message->idiag_uid;
-	socket->timer = message->idiag_timer;
-	socket->retransmits = message->idiag_retrans;
-	socket->expires_ms = message->idiag_expires;
-	socket->has_queues = true;
-	socket->v6only = socket->family == HARK_FAMILY_INET ? HARK_NO : HARK_UNKNOWN;
-	if (socket->state != HARK_STATE_LISTEN) {
-		socket->receive_bytes = message->idiag_rqueue;
-		socket->send_bytes = message->idiag_wqueue;
-	}
-}
-
-static void fill_listener(struct dump *dump, const struct hark_socket *socket,
-			  const struct inet_diag_msg *message, bool is_subflow)
-{
-	struct hark_listener *listener = snapshot_listener(dump->snapshot, socket);
-
-	if (socket->state == HARK_STATE_LISTEN) {
-		listener->backlog = message->idiag_rqueue;
-		listener->backlog_max = message->idiag_wqueue;
-	}
-	if (is_subflow) {
-		listener->subflow_cookie = socket->cookie;
-		dump->has_mptcp = true;
-	}
-}
-
-/* Gives a socket that was copied a listener's row of its own. */
-static int copy_listener(struct hark_snapshot *snapshot, struct hark_socket *socket)
-{
-	struct hark_listener *listener;
-
-	if (!socket->is_listener)
-		return 0;
-	listener = array_push(&snapshot->listeners);
-	if (!listener)
-		return -ENOMEM;
-	*listener = *snapshot_listener(snapshot, socket);
-	socket->listener = snapshot->listeners.n - 1;
-	return 0;
-}
-
-/* An SCTP endpoint that is bound to several addresses is a row for each (INET_DIAG_LOCALS). */
-static int take_locals(struct dump *dump, const struct nlattr *locals)
-{
-	const uint8_t *payload = mnl_attr_get_payload(locals);
-	struct sockaddr_storage addr;
-	size_t n = mnl_attr_get_payload_len(locals) / sizeof(addr);
-	struct hark_socket row = dump->snapshot->sockets.items[dump->snapshot->sockets.n - 1];
-
-	for (size_t i = 0; i < n; i++) {
-		struct hark_socket *socket;
-		int r;
-
-		/*
-		 * An attribute is aligned to four bytes, which is less than a sockaddr_storage
-		 * wants.
-		 */
-		memcpy(&addr, payload + i * sizeof(addr), sizeof(addr));
-		if (addr.ss_family == AF_INET)
-			row.local = hark_addr_from_ipv4(&((struct sockaddr_in *)&addr)->sin_addr);
-		else if (addr.ss_family == AF_INET6)
-			row.local = addr_of(HARK_FAMILY_INET6,
-					    ((struct sockaddr_in6 *)&addr)->sin6_addr.s6_addr32,
-					    row.device);
-		else
-			continue;
-		if (i == 0) {
-			dump->snapshot->sockets.items[dump->snapshot->sockets.n - 1] = row;
-			continue;
-		}
-		socket = array_push(&dump->snapshot->sockets);
-		if (!socket)
-			return -ENOMEM;
-		*socket = row;
-		r = copy_listener(dump->snapshot, socket);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* A TCP socket beneath an MPTCP one has that as its upper layer. */
-static bool is_mptcp(const struct nlattr *upper_layer)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, upper_layer)
-		if (mnl_attr_get_type(attr) == INET_ULP_INFO_NAME &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-			return !strcmp(mnl_attr_get_str(attr), "mptcp");
-	return false;
-}
-
-static int take_socket(const struct nlmsghdr *header, void *data)
-{
-	struct dump *dump = data;
-	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
-	const struct nlattr *attr, *locals = NULL;
-	struct hark_socket *socket;
-	bool is_subflow = false;
-
-	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    mnl_nlmsg_get_payload_len(header) < sizeof(*message))
-		return -EBADMSG;
-	if (dump->snapshot->sockets.n >= ROWS_MAX)
-		return -E2BIG;
-	socket = array_push(&dump->snapshot->sockets);
-	if (!socket)
-		return -ENOMEM;
-	socket->netns = snapshot_netns(dump->snapshot);
-	socket->protocol = dump->protocol;
-	fill_fixed(socket, message);
-	if (snapshot_classify(dump->snapshot, socket) < 0)
-		return -ENOMEM;
-	mnl_attr_for_each(attr, header, sizeof(*message)) {
-		const void *value = mnl_attr_get_payload(attr);
-
-		switch (mnl_attr_get_type(attr)) {
-		case INET_DIAG_SKV6ONLY:
-			if (mnl_attr_validate(attr, MNL_TYPE_U8) == 0)
-				socket->v6only = *(const uint8_t *)value ? HARK_YES : HARK_NO;
-			break;
-		case INET_DIAG_MARK:
-			if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0) {
-				socket->mark = *(const uint32_t *)value;
-				socket->has_mark = true;
-			}
-			break;
-		case INET_DIAG_CGROUP_ID:
-			if (mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
-				memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
-			break;
-		case INET_DIAG_ULP_INFO:
-			is_subflow = is_mptcp(attr);
-			break;
-		case INET_DIAG_LOCALS:
-			locals = attr;
-			break;
-		default:
-			break;
-		}
-	}
-	if (!dump->filter->all_states && !socket->is_listener) {
-		dump->snapshot->sockets.n--;
-		return 0;
-	}
-	if (socket->is_listener)
-		fill_listener(dump, socket, message, is_subflow);
-	return dump->protocol == HARK_PROTOCOL_SCTP && locals ? take_locals(dump, locals) : 0;
 }
 
 /*
@@ -313,36 +105,53 @@ static uint16_t build_port_code(struct port_code *code, const struct collect_fil
 	return length;
 }
 
+/* Bytes of requests, all that may be in one included. */
+union request {
+	struct nlmsghdr header;
+	unsigned char bytes[sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req_v2) +
+			    sizeof(struct port_code) + 64];
+};
+
 /*
- * Whether the dump is to tell the upper layer of TCP sockets, which comes only with a tcp_info: of
- * a listener that is little, of a connection it takes the lock of the socket.
+ * Of both families at once, which SOCK_DIAG_BY_FAMILY does not know. TCPDIAG_GETSOCK, its
+ * predecessor since Linux 2.6.14, takes no family (inet_diag_dump_compat), and walks the hash once
+ * instead of twice.
  */
-static bool tells_upper_layer(const struct dump *dump)
+static void put_old_request(struct nlmsghdr *header, const struct sockdiag_dump *dump)
 {
-	return dump->protocol == HARK_PROTOCOL_TCP && !dump->filter->all_states;
+	struct inet_diag_req *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+
+	request->idiag_states = dump->states;
+	request->idiag_ext = dump->extensions;
 }
 
-static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
+static void put_request(struct nlmsghdr *header, const struct sockdiag_dump *dump)
 {
 	uint16_t number = diag_protocols[dump->protocol].number;
-	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	struct inet_diag_req_v2 *request;
+	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 
-	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 	request->sdiag_family = dump->family == HARK_FAMILY_INET ? AF_INET : AF_INET6;
+	request->idiag_states = dump->states;
+	request->idiag_ext = dump->extensions;
 	/*
 	 * A protocol above 255 (MPTCP) goes into an attribute; older kernels then know no protocol
 	 * 0.
 	 */
-	request->sdiag_protocol = number <= UINT8_MAX ? (uint8_t)number : 0;
-	if (tells_upper_layer(dump))
-		request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
-	request->idiag_states = dump->filter->all_states ?
-					diag_protocols[dump->protocol].all_states :
-					diag_protocols[dump->protocol].listener_states;
 	if (number > UINT8_MAX)
 		mnl_attr_put_u32(header, INET_DIAG_REQ_PROTOCOL, number);
+	else
+		request->sdiag_protocol = (uint8_t)number;
+}
+
+static struct nlmsghdr *build_request(union request *buffer, const struct sockdiag_dump *dump)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+
+	header->nlmsg_type = dump->message_type;
+	if (dump->message_type == TCPDIAG_GETSOCK)
+		put_old_request(header, dump);
+	else
+		put_request(header, dump);
 	if (dump->filter->n_ports && dump->filter->n_ports <= MAX_PORT_RANGES &&
 	    dump->protocol != HARK_PROTOCOL_RAW && dump->protocol != HARK_PROTOCOL_SCTP) {
 		struct port_code code;
@@ -353,17 +162,17 @@ static struct nlmsghdr *build_request(void *buffer, const struct dump *dump)
 	return header;
 }
 
-static int dump_sockets(struct nl *nl, struct dump *dump)
+static int dump_states(struct nl *nl, struct sockdiag_dump *dump, uint32_t states)
 {
-	union {
-		struct nlmsghdr header;
-		unsigned char bytes[sizeof(struct nlmsghdr) + sizeof(struct inet_diag_req_v2) +
-				    sizeof(struct port_code) + 64];
-	} request;
+	union request request;
 	bool interrupted;
-	int r = nl_dump(nl, build_request(&request, dump), take_socket, forget_rows, dump,
-			&interrupted);
+	int r;
 
+	dump->states = states;
+	dump->first_socket = dump->snapshot->sockets.n;
+	dump->first_listener = dump->snapshot->listeners.n;
+	r = nl_dump(nl, build_request(&request, dump), sockdiag_take, forget_rows, dump,
+		    &interrupted);
 	if (r < 0 && r != -E2BIG)
 		return r;
 	if (r == -E2BIG)
@@ -376,12 +185,49 @@ static int dump_sockets(struct nl *nl, struct dump *dump)
 }
 
 /*
+ * The dump of MPTCP listeners locks every bucket of the hash of listeners, in use or not. It is
+ * spared where the TCP listeners told their upper layer, and none of them has MPTCP. (Before Linux
+ * 6.15 they tell it to CAP_NET_ADMIN alone.)
+ */
+static bool is_without_mptcp(const struct sockdiag_dump *dump)
+{
+	const uint8_t *tcp = dump->snapshot->origin[HARK_PROTOCOL_TCP];
+
+	return tcp[0] == ROWS_BY_SOCK_DIAG && tcp[1] == ROWS_BY_SOCK_DIAG && !dump->has_mptcp &&
+	       !dump->hides_upper_layer;
+}
+
+/*
+ * One dump; of TCP two, if there is more than listeners to read: the upper layer comes only with a
+ * tcp_info, which of a listener is little, but of a connection takes the lock of the socket.
+ */
+static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
+{
+	uint32_t states = dump->filter->all_states ? diag_protocols[dump->protocol].all_states :
+						     diag_protocols[dump->protocol].listener_states;
+	int r = 0;
+
+	dump->message_type = dump->family == HARK_FAMILY_N_ ? TCPDIAG_GETSOCK : SOCK_DIAG_BY_FAMILY;
+	dump->extensions = 0;
+	if (dump->protocol == HARK_PROTOCOL_TCP) {
+		dump->extensions = 1 << (INET_DIAG_INFO - 1);
+		r = dump_states(nl, dump, LISTENING);
+		dump->extensions = 0;
+		states &= ~LISTENING;
+	} else if (dump->protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(dump)) {
+		states &= ~LISTENING;
+	}
+	return r == 0 && states ? dump_states(nl, dump, states) : r;
+}
+
+/*
  * Whether a table that could not be read may be taken for one that the kernel does not have. TCP
  * and UDP are in every kernel; of the rest both ways in must say that there is none.
  */
-static bool is_absent(struct hark_source *source, const struct nl *nl, const struct dump *dump,
-		      int diag_error, int text_error)
+static bool is_absent(const struct tables *tables, int diag_error, int text_error)
 {
+	const struct sockdiag_dump *dump = &tables->dump;
+	int net_fd = source_net_fd(tables->source);
 	bool is_certain = dump->protocol == HARK_PROTOCOL_TCP ||
 			  dump->protocol == HARK_PROTOCOL_UDP;
 
@@ -392,19 +238,18 @@ static bool is_absent(struct hark_source *source, const struct nl *nl, const str
 		return true;
 	if (is_certain)
 		return false;
-	if (nl->handle >= 0)
+	if (tables->nl.handle >= 0)
 		return diag_error == -ENOENT || diag_error == -EPROTONOSUPPORT ||
 		       diag_error == -EAFNOSUPPORT || diag_error == -EOPNOTSUPP;
-	return source_net_fd(source) >= 0 && faccessat(source_net_fd(source), "net", F_OK, 0) == 0;
+	return net_fd >= 0 && faccessat(net_fd, "net", F_OK, 0) == 0;
 }
 
-static int note_unread(struct hark_source *source, const struct nl *nl, struct dump *dump,
-		       int diag_error, int text_error)
+static int note_unread(struct tables *tables, int diag_error, int text_error)
 {
-	struct hark_snapshot *snapshot = dump->snapshot;
-	const char *protocol = hark_protocol_name((enum hark_protocol)dump->protocol);
-	const char *family = hark_family_name((enum hark_family)dump->family);
-	bool absent = is_absent(source, nl, dump, diag_error, text_error);
+	struct hark_snapshot *snapshot = tables->dump.snapshot;
+	const char *protocol = hark_protocol_name((enum hark_protocol)tables->dump.protocol);
+	const char *family = hark_family_name((enum hark_family)tables->dump.family);
+	bool absent = is_absent(tables, diag_error, text_error);
 	const char *detail = arena_printf(&snapshot->arena,
 					  absent ? "this kernel has no %s sockets of family %s" :
 						   "%s sockets of family %s could not be read",
@@ -415,42 +260,71 @@ static int note_unread(struct hark_source *source, const struct nl *nl, struct d
 	if (absent)
 		return snapshot_note_debug(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_UNSUPPORTED,
 					   diag_error, detail);
-	dump->error = diag_error;
+	tables->error = diag_error;
 	return snapshot_note(snapshot, HARK_NOTE_SOCKETS,
 			     diag_error == -EPERM || diag_error == -EACCES ? HARK_NOTE_PERMISSION :
 									     HARK_NOTE_FAILED,
 			     diag_error, detail);
 }
 
-/*
- * One table, by sock_diag if it is open and has a handler, else by /proc/net. What the kernel does
- * not have at all is no gap.
- */
-static int read_table(struct hark_source *source, struct nl *nl, struct dump *dump)
+/* By sock_diag, if it is open and has a handler: 0, or an errno, without any rows. */
+static int read_by_diag(struct tables *tables)
 {
+	struct sockdiag_dump *dump = &tables->dump;
 	struct hark_snapshot *snapshot = dump->snapshot;
-	uint8_t *origin = &snapshot->origin[dump->protocol][dump->family];
-	int diag_error = dump->open_error < 0 ? dump->open_error : -EPROTONOSUPPORT, r;
+	uint32_t n_sockets = snapshot->sockets.n, n_listeners = snapshot->listeners.n;
+	int r;
 
-	dump->first = snapshot->sockets.n;
-	dump->first_listener = snapshot->listeners.n;
-	if (nl->handle >= 0 && diag_protocols[dump->protocol].number)
-		diag_error = dump_sockets(nl, dump);
-	if (diag_error == 0)
-		*origin = ROWS_BY_SOCK_DIAG;
-	if (diag_error == 0 || diag_error == -ENOMEM)
-		return diag_error;
-	forget_rows(dump);
-	r = procnet_read(source, snapshot, (enum hark_protocol)dump->protocol,
-			 (enum hark_family)dump->family, dump->filter);
-	if (r == 0)
-		*origin = ROWS_BY_PROC_NET;
-	return r == 0 || r == -ENOMEM ? r : note_unread(source, nl, dump, diag_error, r);
+	if (tables->open_error < 0)
+		return tables->open_error;
+	if (!diag_protocols[dump->protocol].number)
+		return -EPROTONOSUPPORT;
+	r = dump_table(&tables->nl, dump);
+	for (int family = 0; family < HARK_FAMILY_N_ && r == 0; family++)
+		if (dump->family == family || dump->family == HARK_FAMILY_N_)
+			snapshot->origin[dump->protocol][family] = ROWS_BY_SOCK_DIAG;
+	if (r < 0) {
+		snapshot->sockets.n = n_sockets;
+		snapshot->listeners.n = n_listeners;
+	}
+	return r;
 }
 
-static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
+/* One table, else by /proc/net. What the kernel does not have at all is no gap. */
+static int read_table(struct tables *tables)
 {
-	struct hark_snapshot *snapshot = dump->snapshot;
+	struct sockdiag_dump *dump = &tables->dump;
+	int diag_error = read_by_diag(tables), r;
+
+	if (diag_error == 0 || diag_error == -ENOMEM)
+		return diag_error;
+	r = procnet_read(tables->source, dump->snapshot, (enum hark_protocol)dump->protocol,
+			 (enum hark_family)dump->family, dump->filter);
+	if (r == 0)
+		dump->snapshot->origin[dump->protocol][dump->family] = ROWS_BY_PROC_NET;
+	return r == 0 || r == -ENOMEM ? r : note_unread(tables, diag_error, r);
+}
+
+static int read_protocol(struct tables *tables)
+{
+	struct sockdiag_dump *dump = &tables->dump;
+	int r = -EPROTONOSUPPORT;
+
+	if (dump->protocol == HARK_PROTOCOL_TCP) {
+		dump->family = HARK_FAMILY_N_;
+		r = read_by_diag(tables);
+	}
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	r = 0;
+	for (dump->family = 0; dump->family < HARK_FAMILY_N_ && r == 0; dump->family++)
+		r = read_table(tables);
+	return r;
+}
+
+static int tell_gaps(const struct tables *tables, struct hark_error *reterr)
+{
+	struct hark_snapshot *snapshot = tables->dump.snapshot;
 	bool by_text = false, by_any = false;
 
 	for (int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++) {
@@ -460,8 +334,8 @@ static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
 				   (protocol == HARK_PROTOCOL_TCP || protocol == HARK_PROTOCOL_UDP);
 		}
 	}
-	if (!by_any && dump->error < 0) {
-		reterr->error = dump->error;
+	if (!by_any && tables->error < 0) {
+		reterr->error = tables->error;
 		snprintf(
 			reterr->text, sizeof(reterr->text),
 			"no socket table can be read: sock_diag says \"%s\", and /proc/net is not there",
@@ -470,52 +344,33 @@ static int tell_gaps(const struct dump *dump, struct hark_error *reterr)
 	}
 	if (by_text)
 		return snapshot_note(
-			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, dump->open_error,
+			snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FALLBACK, tables->open_error,
 			"sock_diag cannot be used here: read from /proc/net, which tells neither "
 			"IPV6_V6ONLY nor SO_BINDTODEVICE, and the kernel could not be asked who "
 			"answers");
 	return 0;
 }
 
-/*
- * The dump of MPTCP listeners locks every bucket of the hash of listeners, in use or not. It is
- * spared where the TCP listeners were read and none has MPTCP as its upper layer.
- */
-static bool is_without_mptcp(const struct dump *dump)
-{
-	const uint8_t *tcp = dump->snapshot->origin[HARK_PROTOCOL_TCP];
-	uint8_t *mptcp = dump->snapshot->origin[HARK_PROTOCOL_MPTCP];
-
-	if (dump->filter->all_states || dump->has_mptcp || tcp[0] != ROWS_BY_SOCK_DIAG ||
-	    tcp[1] != ROWS_BY_SOCK_DIAG)
-		return false;
-	mptcp[0] = mptcp[1] = ROWS_BY_SOCK_DIAG;
-	return true;
-}
-
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr)
 {
-	struct dump dump = { .snapshot = snapshot, .filter = filter };
+	struct tables tables = { .source = source,
+				 .dump = { .snapshot = snapshot, .filter = filter } };
 	uint32_t protocols = protocols_in_use(source, filter->protocols);
-	struct nl nl;
 	int r = 0;
 
-	dump.open_error = nl_open(&nl, source, NETLINK_SOCK_DIAG);
-	if (dump.open_error == -ENOMEM)
-		return dump.open_error;
-	for (dump.protocol = 0; dump.protocol < HARK_PROTOCOL_N_ && r == 0; dump.protocol++) {
-		if (!(protocols & 1u << dump.protocol))
-			continue;
-		if (dump.protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(&dump))
-			continue;
-		for (dump.family = 0; dump.family < HARK_FAMILY_N_ && r == 0; dump.family++)
-			r = read_table(source, &nl, &dump);
+	tables.open_error = nl_open(&tables.nl, source, NETLINK_SOCK_DIAG);
+	if (tables.open_error == -ENOMEM)
+		return tables.open_error;
+	for (int protocol = 0; protocol < HARK_PROTOCOL_N_ && r == 0; protocol++) {
+		tables.dump.protocol = (uint8_t)protocol;
+		if (protocols & 1u << protocol)
+			r = read_protocol(&tables);
 	}
-	nl_close(&nl);
+	nl_close(&tables.nl);
 	if (r == 0)
 		r = mptcp_fold(snapshot);
 	if (r == 0)
-		r = tell_gaps(&dump, reterr);
+		r = tell_gaps(&tables, reterr);
 	return r;
 }

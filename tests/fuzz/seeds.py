@@ -69,7 +69,7 @@ def made_up():
     route = message(24, struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 252, 0, 0, 2, 0),
                     attribute(1, bytes((10, 0, 0, 7))), attribute(4, struct.pack("=I", 6)),
                     attribute(15, struct.pack("=I", 4000)))
-    yield from [done] * 11
+    yield from [done] * 8
     yield message(20, socket, attribute(11, b"\0"), attribute(12, b"".join(addresses))) + done
     yield from [done] * 2
     yield link + done

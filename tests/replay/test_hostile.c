@@ -165,13 +165,61 @@ static void test_no_handler(void **state)
 	assert_snapshot(kernel, TCP_WHOLE UDP_BY_TEXT "note sockets fallback x1\n");
 }
 
+/* The dump of TCP sockets that AF_INET6 ones are in; of AF_INET ones alone there is another. */
+static bool is_about_tcp6(const struct nlmsghdr *request)
+{
+	return fake_protocol_of(request) == IPPROTO_TCP && fake_family_of(request) != AF_INET;
+}
+
+static int refuse_both(const struct fake_kernel *kernel, const struct nlmsghdr *request)
+{
+	(void)kernel;
+	return fake_is_old(request) ? -EINVAL : 0;
+}
+
+/* Where both families are not to be had at once, each is asked for. */
+static void test_one_family_a_dump(void **state)
+{
+	struct fake_kernel *kernel = *state;
+	uint32_t n_dumps;
+
+	assert_snapshot(kernel, WHOLE);
+	n_dumps = kernel->n_dumps;
+	kernel->n_dumps = 0;
+	kernel->refuse = refuse_both;
+	assert_snapshot(kernel, WHOLE);
+	assert_int_equal(kernel->n_dumps, n_dumps + 2);
+}
+
+static void count_mptcp(struct fake_kernel *kernel, const struct nlmsghdr *request,
+			struct datagram *datagram)
+{
+	(void)datagram;
+	kernel->nonsense += fake_protocol_of(request) == IPPROTO_MPTCP;
+}
+
+/*
+ * MPTCP listeners are asked for unless the TCP ones tell that there is none; without CAP_NET_ADMIN
+ * they may keep silent.
+ */
+static void test_untold_upper_layer(void **state)
+{
+	struct fake_kernel *kernel = *state;
+
+	kernel->mangle = count_mptcp;
+	assert_snapshot(kernel, WHOLE);
+	assert_int_equal(kernel->nonsense, 0);
+	kernel->is_unprivileged = true;
+	assert_snapshot(kernel, WHOLE);
+	assert_int_equal(kernel->nonsense, HARK_FAMILY_N_);
+}
+
 static void interrupt(struct fake_kernel *kernel, const struct nlmsghdr *request,
 		      struct datagram *datagram)
 {
-	static const uint32_t n_interrupted = 3;
+	static const uint32_t n_interrupted = 2;
 
-	if (fake_protocol_of(request) == IPPROTO_TCP && fake_family_of(request) == AF_INET6 &&
-	    kernel->n_dumps <= n_interrupted)
+	if (is_about_tcp6(request) && kernel->n_dumps <= n_interrupted)
 		((struct nlmsghdr *)datagram->bytes)->nlmsg_flags |= NLM_F_DUMP_INTR;
 }
 
@@ -203,7 +251,7 @@ static void test_interrupted_always(void **state)
 
 	kernel->mangle = interrupt_always;
 	assert_snapshot(kernel,
-			WHOLE "note sockets interrupted x12\nnote addresses interrupted x5\n");
+			WHOLE "note sockets interrupted x11\nnote addresses interrupted x5\n");
 }
 
 /* What befalls the first datagram of each dump of TCP's listeners, of AF_INET6. */
@@ -240,8 +288,7 @@ static void mangle(struct fake_kernel *kernel, const struct nlmsghdr *request,
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)datagram->bytes;
 
-	if (fake_protocol_of(request) != IPPROTO_TCP || fake_family_of(request) != AF_INET6 ||
-	    message->nlmsg_type == NLMSG_DONE)
+	if (!is_about_tcp6(request) || message->nlmsg_type == NLMSG_DONE)
 		return;
 	switch ((enum nonsense)kernel->nonsense) {
 	case EMPTY:
@@ -316,8 +363,7 @@ static void disguise(struct fake_kernel *kernel, const struct nlmsghdr *request,
 	struct nlmsghdr *message = (struct nlmsghdr *)datagram->bytes;
 
 	(void)kernel;
-	(void)request;
-	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY && !fake_is_old(request))
 		return;
 	for (int left = (int)datagram->length; mnl_nlmsg_ok(message, left);
 	     message = mnl_nlmsg_next(message, &left))
@@ -339,9 +385,8 @@ static void mangle_attributes(struct fake_kernel *kernel, const struct nlmsghdr 
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)datagram->bytes;
 
-	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY && !fake_is_old(request))
 		return;
-	(void)request;
 	for (int left = (int)datagram->length; mnl_nlmsg_ok(message, left);
 	     message = mnl_nlmsg_next(message, &left)) {
 		struct nlattr *attr;
@@ -461,6 +506,8 @@ int main(void)
 		TEST(test_honest),
 		TEST(test_old_kernels),
 		TEST(test_no_handler),
+		TEST(test_one_family_a_dump),
+		TEST(test_untold_upper_layer),
 		TEST(test_interrupted_once),
 		TEST(test_interrupted_always),
 		TEST(test_nonsense),

@@ -138,7 +138,8 @@ static void strip_attribute(struct recording *recording, uint16_t type)
 		for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
 			struct nlattr *attr;
 
-			if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+			if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY ||
+			    message->nlmsg_type == TCPDIAG_GETSOCK)
 				mnl_attr_for_each(attr, message, sizeof(struct inet_diag_msg))
 					if (mnl_attr_get_type(attr) == type)
 						attr->nla_type = 2000;

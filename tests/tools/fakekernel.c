@@ -106,6 +106,8 @@ static void fill_socket(const struct fake_kernel *kernel, struct nlmsghdr *heade
 	message->id.idiag_cookie[0] = socket->inode;
 	message->idiag_inode = socket->inode;
 	mnl_attr_put_u8(header, INET_DIAG_SHUTDOWN, 0);
+	if (!kernel->is_unprivileged)
+		mnl_attr_put_u32(header, INET_DIAG_MARK, 0);
 	if (!kernel->is_old) {
 		mnl_attr_put_u64(header, INET_DIAG_CGROUP_ID, 1);
 		mnl_attr_put(header, INET_DIAG_SOCKOPT, sizeof(options), &options);
@@ -114,11 +116,19 @@ static void fill_socket(const struct fake_kernel *kernel, struct nlmsghdr *heade
 		mnl_attr_put_u8(header, INET_DIAG_SKV6ONLY, socket->is_v6only);
 }
 
+bool fake_is_old(const struct nlmsghdr *request)
+{
+	return request->nlmsg_type == TCPDIAG_GETSOCK &&
+	       mnl_nlmsg_get_payload_len(request) >= sizeof(struct inet_diag_req);
+}
+
 uint16_t fake_protocol_of(const struct nlmsghdr *request)
 {
 	const struct inet_diag_req_v2 *diag = mnl_nlmsg_get_payload(request);
 	const struct nlattr *attr;
 
+	if (fake_is_old(request))
+		return IPPROTO_TCP;
 	if (request->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return 0;
 	mnl_attr_for_each(attr, request, sizeof(*diag))
@@ -134,17 +144,26 @@ uint8_t fake_family_of(const struct nlmsghdr *request)
 	return request->nlmsg_type == SOCK_DIAG_BY_FAMILY ? diag->sdiag_family : 0;
 }
 
+static uint32_t states_of(const struct nlmsghdr *request)
+{
+	const struct inet_diag_req *old = mnl_nlmsg_get_payload(request);
+	const struct inet_diag_req_v2 *diag = mnl_nlmsg_get_payload(request);
+
+	return fake_is_old(request) ? old->idiag_states : diag->idiag_states;
+}
+
 static void dump_sockets(struct reply *reply)
 {
-	const struct inet_diag_req_v2 *diag = mnl_nlmsg_get_payload(reply->request);
-	uint16_t protocol = fake_protocol_of(reply->request);
+	uint16_t type = reply->request->nlmsg_type, protocol = fake_protocol_of(reply->request);
+	uint8_t family = fake_family_of(reply->request);
+	uint32_t states = states_of(reply->request);
 
 	for (uint32_t i = 0; i < reply->kernel->n_sockets; i++) {
 		const struct fake_socket *socket = &reply->kernel->sockets[i];
 
-		if (socket->protocol == protocol && socket->af == diag->sdiag_family &&
-		    diag->idiag_states & 1u << socket->state) {
-			struct nlmsghdr *message = begin(reply, SOCK_DIAG_BY_FAMILY);
+		if (socket->protocol == protocol && (socket->af == family || !family) &&
+		    states & 1u << socket->state) {
+			struct nlmsghdr *message = begin(reply, type);
 
 			fill_socket(reply->kernel, message, socket);
 			end(reply, message);
@@ -266,7 +285,7 @@ static void answer_dump(struct fake_kernel *kernel, const struct nlmsghdr *reque
 		dump_sockets(&reply);
 		break;
 	case RTM_GETLINK:
-		dump_links(&reply);
+		(fake_is_old(request) ? dump_sockets : dump_links)(&reply);
 		break;
 	case RTM_GETADDR:
 		dump_addresses(&reply);

@@ -59,11 +59,12 @@ struct fake_kernel {
 	const struct fake_address *addresses;
 	const struct fake_route *routes;
 	uint32_t n_sockets, n_links, n_addresses, n_routes;
-	bool is_old;        /* no INET_DIAG_SKV6ONLY, INET_DIAG_CGROUP_ID, INET_DIAG_SOCKOPT */
-	bool hides_v6only;  /* no INET_DIAG_SKV6ONLY alone */
-	bool has_no_strict; /* sends all routes whatever table and type are asked for */
-	bool is_endless;    /* repeats the last datagram for ever */
-	int open_error[32]; /* by netlink protocol: 0, or -errno of socket() */
+	bool is_old;          /* no INET_DIAG_SKV6ONLY, INET_DIAG_CGROUP_ID, INET_DIAG_SOCKOPT */
+	bool hides_v6only;    /* no INET_DIAG_SKV6ONLY alone */
+	bool has_no_strict;   /* sends all routes whatever table and type are asked for */
+	bool is_unprivileged; /* tells no INET_DIAG_MARK */
+	bool is_endless;      /* repeats the last datagram for ever */
+	int open_error[32];   /* by netlink protocol: 0, or -errno of socket() */
 
 	/*
 	 * -errno for the payload of NLMSG_DONE (and no rows), or a look-up's NLMSG_ERROR; 0: go on.
@@ -83,7 +84,13 @@ struct fake_kernel {
 void fake_init(struct fake_kernel *kernel);
 void fake_fini(struct fake_kernel *kernel);
 
-/* Protocol and family that a sock_diag request is about; 0 for those of rtnetlink. */
+/* Whether it is TCPDIAG_GETSOCK, whose number RTM_GETLINK has too. */
+bool fake_is_old(const struct nlmsghdr *request);
+
+/*
+ * Protocol and family that a sock_diag request is about; 0 for those of rtnetlink, and the family
+ * of TCPDIAG_GETSOCK, which is about both.
+ */
 uint16_t fake_protocol_of(const struct nlmsghdr *request);
 uint8_t fake_family_of(const struct nlmsghdr *request);
 
