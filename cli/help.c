@@ -18,7 +18,7 @@ static const char selectors[] =
 	"  10.0.0.7  10.0.0.0/8  [::1]:80\n"
 	"                               who answers there, or is connected from or to there\n"
 	"  nginx  'python3*'            command of a holder; ssh: or the port of that service\n"
-	"  pid=1  user=root  unit=ssh  container=ID  pod=UID  dev=eth0  netns=NAME\n"
+	"  pid=1  user=root  unit=ssh  container=NAME  pod=NAME  dev=eth0  netns=NAME\n"
 	"  inode=N  cookie=HEX          and to be explicit: port= proto= state= address= command=\n";
 
 static const char statuses[] =

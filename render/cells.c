@@ -254,6 +254,33 @@ static enum style write_no_holder(struct view *view, const struct row *row, stru
 	return STYLE_WEAK;
 }
 
+void cell_write_container(struct view *view, struct out *out, const struct hark_process *process)
+{
+	const char *id = process->container;
+	size_t n = id ? strlen(id) : 0;
+
+	if (process->container_name) {
+		escape_text(out, view->escape, process->container_name);
+	} else if (id) {
+		/* 64 hexadecimal digits are known by their first 12; a name is told whole. */
+		if (n == 64 && strspn(id, "0123456789abcdef") == n)
+			n = CONTAINER_DIGITS;
+		escape_bytes(out, view->escape, id, n);
+	}
+}
+
+void cell_write_pod(struct view *view, struct out *out, const struct hark_process *process)
+{
+	if (process->pod_name && process->pod_namespace) {
+		escape_text(out, view->escape, process->pod_namespace);
+		out_char(out, '/');
+	}
+	if (process->pod_name)
+		escape_text(out, view->escape, process->pod_name);
+	else if (process->pod)
+		escape_text(out, view->escape, process->pod);
+}
+
 static void write_command(struct view *view, struct out *out, const struct hark_process *process)
 {
 	if (process->command)
@@ -352,10 +379,9 @@ static bool is_of_init(const struct hark_process *process)
 
 static void write_belonging(struct view *view, struct out *out, const struct hark_process *process)
 {
-	const char *container = process->container;
-	size_t n = container ? strlen(container) : 0;
+	size_t n;
 
-	if (!container) {
+	if (!process->container) {
 		n = strlen(process->unit);
 		if (view->is_short && n > strlen(SERVICE) &&
 		    !strcmp(process->unit + n - strlen(SERVICE), SERVICE))
@@ -363,14 +389,15 @@ static void write_belonging(struct view *view, struct out *out, const struct har
 		escape_bytes(out, view->escape, process->unit, n);
 		return;
 	}
-	if (process->runtime) {
+	if (process->pod_name) {
+		out_text(out, "pod ");
+		cell_write_pod(view, out, process);
+		out_char(out, ' ');
+	} else if (process->runtime) {
 		escape_text(out, view->escape, process->runtime);
 		out_char(out, ' ');
 	}
-	/* 64 hexadecimal digits are known by their first 12 to everyone; a name is told whole. */
-	if (n == 64 && strspn(container, "0123456789abcdef") == n)
-		n = CONTAINER_DIGITS;
-	escape_bytes(out, view->escape, container, n);
+	cell_write_container(view, out, process);
 }
 
 static void count_belonging(struct names *names, const struct hark_process *process)

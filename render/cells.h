@@ -15,6 +15,9 @@ enum style cell_write_reach(struct view *view, const struct row *row, struct out
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out);
 /* The units or containers. */
 enum style cell_write_unit(struct view *view, const struct row *row, struct out *out);
+/* A container by its name, else by the first digits of its id; a pod as "NAMESPACE/NAME", or by uid. */
+void cell_write_container(struct view *view, struct out *out, const struct hark_process *process);
+void cell_write_pod(struct view *view, struct out *out, const struct hark_process *process);
 /* "tcp4 via v6": the label, and what a mapped connection goes through. */
 enum style cell_write_transport(struct view *view, const struct row *row, struct out *out);
 

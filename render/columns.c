@@ -146,17 +146,29 @@ WRITER(write_pids)
 	return STYLE_PLAIN;
 }
 
+/* A process with the text by which it is sorted. */
+struct told {
+	const char *text;
+	const struct hark_process *process;
+};
+
 static int compare_texts(const void *left, const void *right)
 {
-	return strcmp(*(const char *const *)left, *(const char *const *)right);
+	return strcmp(((const struct told *)left)->text, ((const struct told *)right)->text);
 }
 
-/* What the holders have there, each text once; without any, what the socket's own cgroup tells. */
+/*
+ * What the holders have there, each text once; without any, what the socket's own cgroup tells. It
+ * is written as it stands, or by `write`.
+ */
 static enum style write_of_holders(struct view *view, const struct row *row, struct out *out,
-				   size_t member)
+				   size_t member,
+				   void (*write)(struct view *view, struct out *out,
+						 const struct hark_process *process))
 {
 	const struct hark_process *origin = hark_snapshot_socket_origin(view->snapshot, row->first);
-	const char **texts, *last = NULL;
+	const char *last = NULL;
+	struct told *texts;
 	uint32_t n = 0;
 
 	view_find_processes(view, row);
@@ -165,44 +177,49 @@ static enum style write_of_holders(struct view *view, const struct row *row, str
 		view->error = -ENOMEM;
 		return STYLE_PLAIN;
 	}
-	for (uint32_t i = 0; i < view->n_processes; i++) {
-		const char *base = (const char *)view_process(view, i);
+	for (uint32_t i = 0; i < view->n_processes || (!i && origin); i++) {
+		const struct hark_process *process = view->n_processes ? view_process(view, i) :
+									 origin;
 
-		texts[n] = *(const char *const *)(base + member);
-		n += !!texts[n];
-	}
-	if (!view->n_processes && origin) {
-		texts[0] = *(const char *const *)((const char *)origin + member);
-		n = !!texts[0];
+		texts[n].process = process;
+		texts[n].text = *(const char *const *)((const char *)process + member);
+		n += !!texts[n].text;
 	}
 	if (n > 1)
 		qsort(texts, n, sizeof(*texts), compare_texts);
 	for (uint32_t i = 0; i < n; i++) {
-		if (last && !strcmp(last, texts[i]))
+		if (last && !strcmp(last, texts[i].text))
 			continue;
 		if (last)
 			out_char(out, ',');
-		escape_text(out, view->escape, texts[i]);
-		last = texts[i];
+		last = texts[i].text;
+		if (write)
+			write(view, out, texts[i].process);
+		else
+			escape_text(out, view->escape, last);
 	}
 	free(texts);
 	return STYLE_PLAIN;
 }
 
-#define HOLDERS_WRITER(name, member)                                                            \
-	WRITER(name)                                                                            \
-	{                                                                                       \
-		return write_of_holders(view, row, out, offsetof(struct hark_process, member)); \
+#define HOLDERS_WRITER(name, member, write)                                                    \
+	WRITER(name)                                                                           \
+	{                                                                                      \
+		return write_of_holders(view, row, out, offsetof(struct hark_process, member), \
+					write);                                                \
 	}
 
-HOLDERS_WRITER(write_command, command)
-HOLDERS_WRITER(write_executable, executable)
-HOLDERS_WRITER(write_command_line, command_line)
-HOLDERS_WRITER(write_unit, unit)
-HOLDERS_WRITER(write_container, container)
-HOLDERS_WRITER(write_runtime, runtime)
-HOLDERS_WRITER(write_pod, pod)
-HOLDERS_WRITER(write_cgroup, cgroup)
+HOLDERS_WRITER(write_command, command, NULL)
+HOLDERS_WRITER(write_executable, executable, NULL)
+HOLDERS_WRITER(write_command_line, command_line, NULL)
+HOLDERS_WRITER(write_unit, unit, NULL)
+HOLDERS_WRITER(write_container, container, cell_write_container)
+HOLDERS_WRITER(write_container_id, container, NULL)
+HOLDERS_WRITER(write_image, image, NULL)
+HOLDERS_WRITER(write_runtime, runtime, NULL)
+HOLDERS_WRITER(write_pod, pod, cell_write_pod)
+HOLDERS_WRITER(write_pod_uid, pod, NULL)
+HOLDERS_WRITER(write_cgroup, cgroup, NULL)
 
 WRITER(write_user)
 {
@@ -331,10 +348,15 @@ static const struct column columns[] = {
 	{ "unit", "systemd unit", write_unit, CGROUP, CUT, .in_csv = true },
 	{ "within", "unit or container of the holders", cell_write_unit, CGROUP, CUT,
 	  .header = "UNIT" },
-	{ "container", "container's id or name", write_container, CGROUP, CUT, .in_csv = true },
+	{ "container", "container's name, else the first digits of its id", write_container, CGROUP,
+	  CUT, .in_csv = true },
+	{ "container-id", "container's whole id", write_container_id, CGROUP, CUT, .in_csv = true },
+	{ "image", "container's image", write_image, CGROUP, CUT },
 	{ "runtime", "what runs the container: docker, podman, ...", write_runtime, CGROUP,
 	  .in_csv = true },
-	{ "pod", "uid of the Kubernetes pod", write_pod, CGROUP, CUT, .in_csv = true },
+	{ "pod", "Kubernetes pod: NAMESPACE/NAME, else its uid", write_pod, CGROUP, CUT,
+	  .in_csv = true },
+	{ "pod-uid", "uid of the pod", write_pod_uid, CGROUP, CUT, .in_csv = true },
 	{ "cgroup", "control group", write_cgroup, CGROUP, CUT },
 	{ "inode", "the socket's inode, as in /proc/PID/fd; 0: out of processes' reach",
 	  write_inode, .is_number = true, .in_csv = true },

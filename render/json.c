@@ -209,22 +209,37 @@ static void write_queue(struct view *view, struct out *out, const struct hark_so
 	out_char(out, '}');
 }
 
-/* Where a process, or a socket by its own cgroup, belongs to. */
-static void write_belonging(struct out *out, const struct hark_process *process)
+static void write_container(struct out *out, const struct hark_process *process)
 {
-	LITERAL(out, "\"unit\":");
-	write_string(out, process->unit);
-	LITERAL(out, ",\"container\":");
+	LITERAL(out, "\"container\":");
 	write_string(out, process->container);
 	LITERAL(out, ",\"runtime\":");
 	write_string(out, process->runtime);
 	LITERAL(out, ",\"pod\":");
 	write_string(out, process->pod);
+	LITERAL(out, ",\"container_name\":");
+	write_string(out, process->container_name);
+	LITERAL(out, ",\"image\":");
+	write_string(out, process->image);
+	LITERAL(out, ",\"pod_name\":");
+	write_string(out, process->pod_name);
+	LITERAL(out, ",\"pod_namespace\":");
+	write_string(out, process->pod_namespace);
+}
+
+/* Where a process, or a socket by its own cgroup, belongs to. */
+static void write_belonging(struct out *out, const struct hark_process *process)
+{
+	LITERAL(out, "\"unit\":");
+	write_string(out, process->unit);
+	out_char(out, ',');
+	write_container(out, process);
 }
 
 static void write_holder(struct view *view, struct out *out, const struct hark_holder *holder)
 {
 	const struct hark_process *process = hark_snapshot_process(view->snapshot, holder->process);
+	const struct hark_process *fronted = hark_snapshot_fronted(view->snapshot, holder);
 	int64_t started = view_time_of_ticks(view, process->start_ticks);
 	char text[TIME_TEXT_SIZE];
 
@@ -246,6 +261,14 @@ static void write_holder(struct view *view, struct out *out, const struct hark_h
 	write_string(out, process->command_line);
 	LITERAL(out, ",\"started\":");
 	write_string(out, started ? time_format(started, text) : NULL);
+	LITERAL(out, ",\"fronts\":");
+	if (fronted) {
+		out_char(out, '{');
+		write_container(out, fronted);
+		out_char(out, '}');
+	} else {
+		LITERAL(out, "null");
+	}
 	out_char(out, '}');
 }
 

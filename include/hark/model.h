@@ -200,6 +200,14 @@ struct hark_process {
 	const char *container; /* container id (or name, where the runtime uses names) */
 	const char *runtime;   /* "docker", "podman", "containerd", "cri-o", "lxc", "nspawn" */
 	const char *pod;       /* Kubernetes pod uid */
+	/*
+	 * What people call the container, its image, its pod and the pod's namespace, by the state
+	 * files of the runtime or the kubelet. NULL: these do not tell, or may not be read.
+	 */
+	const char *container_name;
+	const char *image;
+	const char *pod_name;
+	const char *pod_namespace;
 };
 
 /* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */
@@ -262,6 +270,7 @@ enum hark_note_what {
 	HARK_NOTE_V6ONLY,
 	HARK_NOTE_UNITS,
 	HARK_NOTE_NAMESPACES,
+	HARK_NOTE_CONTAINERS, /* what containers and pods are called */
 	HARK_NOTE_WHAT_N_,
 };
 

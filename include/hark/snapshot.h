@@ -34,7 +34,7 @@ enum hark_stage {
 	HARK_STAGE_ADDRESSES,  /* what is local */
 	HARK_STAGE_ANSWERS,    /* asking, and concluding */
 	HARK_STAGE_HOLDERS,
-	HARK_STAGE_UNITS,     /* of sockets whose holders may not be seen */
+	HARK_STAGE_UNITS,     /* of sockets whose holders may not be seen; containers' names */
 	HARK_STAGE_SELECTION, /* dropping what does not match */
 	HARK_STAGE_N_
 };
@@ -114,11 +114,19 @@ const char *hark_snapshot_interface_name(const struct hark_snapshot *snapshot, u
 
 /*
  * The unit and container that a socket belongs to by its own cgroup (INET_DIAG_CGROUP_ID), which
- * needs no privilege: a process row of which only cgroup, unit, container, runtime and pod mean
- * anything. NULL where that is not known.
+ * needs no privilege: a process row of which only cgroup, unit, runtime and the members of the
+ * container and the pod mean anything. NULL where that is not known.
  */
 const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapshot *snapshot,
 						       uint32_t socket);
+
+/*
+ * The container that a holder (docker-proxy, rootlesskit, rootlessport, conmon) has the socket open
+ * for: a process row of which only container, runtime, container_name, image and the pod's members
+ * mean anything. NULL where there is none, or that is not known.
+ */
+const struct hark_process *hark_snapshot_fronted(const struct hark_snapshot *snapshot,
+						 const struct hark_holder *holder);
 
 /* Nodename, kernel release, and seconds since 1970 (UTC) at the start of the snapshot. */
 const char *hark_snapshot_host(const struct hark_snapshot *snapshot);

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "text.h"
+
 #define HEX_ID_LENGTH 64
 
 /* One component of a path. */
@@ -260,6 +262,19 @@ void cgroup_parse(const char *path, size_t length, struct cgroup_names *ret)
 		parent_is_first = is_first;
 		is_first = false;
 	}
+}
+
+uint32_t cgroup_user(const char *path)
+{
+	static const char slice[] = "/user.slice/user-";
+	uint64_t uid;
+
+	if (strncmp(path, slice, strlen(slice)))
+		return UINT32_MAX;
+	path += strlen(slice);
+	return text_take_u64(&path, 10, UINT32_MAX - 1, &uid) && !strncmp(path, ".slice/", 7) ?
+		       (uint32_t)uid :
+		       UINT32_MAX;
 }
 
 /* How much the line of one hierarchy is worth; 0: nothing. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The longest name of a unit or a directory, and a NUL. */
 #define CGROUP_NAME_SIZE 256
@@ -20,6 +21,9 @@ struct cgroup_names {
 
 /* Takes apart a path such as "/system.slice/ssh.service", any bytes. */
 void cgroup_parse(const char *path, size_t length, struct cgroup_names *ret);
+
+/* Whose slice ("user-1000.slice") a path begins with, or UINT32_MAX: nobody's. */
+uint32_t cgroup_user(const char *path);
 
 /*
  * Finds in the text of a /proc/PID/cgroup the path that says most: that of the unified hierarchy,

@@ -64,4 +64,10 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 /* What the cgroup ids of the sockets stand for (origins), by the cgroup file systems below /sys. */
 int collect_origins(struct hark_source *source, struct hark_snapshot *snapshot);
 
+/*
+ * What the containers and pods of processes and origins are called, by what their runtimes and the
+ * kubelet keep on disk. Without any container no file is looked at.
+ */
+int collect_containers(struct hark_source *source, struct hark_snapshot *snapshot);
+
 #endif

@@ -153,6 +153,14 @@ static void live_leave(struct hark_source *source)
 	source->is_elsewhere = false;
 }
 
+static int live_open_root(struct hark_source *source)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)source;
+	return fd < 0 ? -errno : fd;
+}
+
 static int64_t live_time(struct hark_source *source)
 {
 	(void)source;
@@ -176,6 +184,7 @@ static const struct source_ops live_ops = {
 	.count_sk_lookups = live_count_sk_lookups,
 	.enter = live_enter,
 	.leave = live_leave,
+	.open_root = live_open_root,
 	.time = live_time,
 	.clock_ns = live_clock_ns,
 };

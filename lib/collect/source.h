@@ -44,6 +44,11 @@ struct source_ops {
 	 */
 	int (*enter)(struct hark_source *source, const char *path, uint64_t inode);
 	void (*leave)(struct hark_source *source);
+	/*
+	 * Opens the directory below which other programs keep their state: "/", or a fixture of it;
+	 * a descriptor that is the caller's, or -errno. NULL: there is none.
+	 */
+	int (*open_root)(struct hark_source *source);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
 	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */

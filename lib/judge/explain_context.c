@@ -29,6 +29,9 @@ static const char *origin_text(struct hark_explanation *x, const struct hark_pro
 {
 	if (!process)
 		return NULL;
+	if (process->container_name)
+		return say(x, "%s container %s", process->runtime ? process->runtime : "the",
+			   process->container_name);
 	if (process->container)
 		return say(x, "%s container %.*s", process->runtime ? process->runtime : "the",
 			   SHORT_ID, process->container);

@@ -17,6 +17,9 @@
 
 /* The command name of a process is no longer. */
 #define COMMAND_LENGTH 15u
+/* What docker and the like show of an id; what stands before the first '-' of a uid. */
+#define CONTAINER_DIGITS 12
+#define POD_DIGITS       8
 
 int hark_selection_new(struct hark_selection **ret)
 {
@@ -280,10 +283,30 @@ static bool is_unit(const char *pattern, const char *unit)
 	return fnmatch(pattern, name, 0) == 0;
 }
 
-/* By a pattern, or by the first digits of an id. */
-static bool is_id(const char *pattern, const char *id)
+/* By a pattern, or by so many of the first digits that they are no name. */
+static bool is_id(const char *pattern, const char *id, size_t n_digits)
 {
-	return id && (fnmatch(pattern, id, 0) == 0 || strncmp(id, pattern, strlen(pattern)) == 0);
+	return id && (fnmatch(pattern, id, 0) == 0 ||
+		      (strlen(pattern) >= n_digits && strncmp(id, pattern, strlen(pattern)) == 0));
+}
+
+static bool is_name(const char *pattern, const char *name)
+{
+	return name && fnmatch(pattern, name, 0) == 0;
+}
+
+/* "NAMESPACE/NAME", each a pattern. */
+static bool is_pod(const char *pattern, const struct hark_process *process)
+{
+	const char *name = strchr(pattern, '/');
+	char namespace[64];
+
+	/* A label of DNS is no longer, and a pattern need not be. */
+	if (!name || !process->pod_namespace || (size_t)(name - pattern) >= sizeof(namespace))
+		return false;
+	memcpy(namespace, pattern, (size_t)(name - pattern));
+	namespace[name - pattern] = '\0';
+	return is_name(namespace, process->pod_namespace) && is_name(name + 1, process->pod_name);
 }
 
 /* Holds a term against a process, or against what the socket's own cgroup tells. */
@@ -299,9 +322,11 @@ static bool matches_process(const struct term *term, const struct hark_process *
 	case TERM_UNIT:
 		return is_unit(term->text, process->unit);
 	case TERM_CONTAINER:
-		return is_id(term->text, process->container);
+		return is_id(term->text, process->container, CONTAINER_DIGITS) ||
+		       is_name(term->text, process->container_name);
 	case TERM_POD:
-		return is_id(term->text, process->pod);
+		return is_id(term->text, process->pod, POD_DIGITS) ||
+		       is_name(term->text, process->pod_name) || is_pod(term->text, process);
 	case TERM_PROTOCOL:
 	case TERM_LABEL:
 	case TERM_STATE:
@@ -327,8 +352,15 @@ static bool matches_holder(const struct subject *subject, const struct term *ter
 		const struct hark_holder *holder =
 			hark_snapshot_holder(subject->snapshot, socket->first_holder + i);
 
+		const struct hark_process *fronted =
+			hark_snapshot_fronted(subject->snapshot, holder);
+
 		if (matches_process(term,
 				    hark_snapshot_process(subject->snapshot, holder->process)))
+			return true;
+		/* Of a container that is fronted, nothing is told that is its processes' alone. */
+		if (fronted && (term->kind == TERM_CONTAINER || term->kind == TERM_POD) &&
+		    matches_process(term, fronted))
 			return true;
 	}
 	return false;

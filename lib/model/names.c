@@ -110,8 +110,8 @@ const char *hark_why_text(enum hark_why why)
 
 const char *hark_note_what_name(enum hark_note_what what)
 {
-	static const char *const names[] = { "sockets", "holders", "addresses", "answers",
-					     "v6only",  "units",   "namespaces" };
+	static const char *const names[] = { "sockets", "holders", "addresses",  "answers",
+					     "v6only",  "units",   "namespaces", "containers" };
 
 	return NAME_OF(names, what, HARK_NOTE_WHAT_N_);
 }

@@ -32,6 +32,8 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->notes);
 	array_fini(&snapshot->origins);
 	hash_fini(&snapshot->origin_by_cgroup);
+	array_fini(&snapshot->fronted);
+	hash_fini(&snapshot->fronted_by_holder);
 	arena_fini(&snapshot->arena);
 	free(snapshot);
 }
@@ -329,6 +331,18 @@ const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapsho
 		return NULL;
 	i = hash_get(&snapshot->origin_by_cgroup, snapshot->sockets.items[socket].cgroup_id);
 	return ROW_AT(snapshot->origins, i);
+}
+
+const struct hark_process *hark_snapshot_fronted(const struct hark_snapshot *snapshot,
+						 const struct hark_holder *holder)
+{
+	uint64_t key;
+
+	if (!snapshot->fronted.n)
+		return NULL;
+	key = rows_holder_key(&snapshot->sockets.items[holder->socket],
+			      &snapshot->processes.items[holder->process]);
+	return ROW_AT(snapshot->fronted, hash_get(&snapshot->fronted_by_holder, key));
 }
 
 const char *hark_snapshot_host(const struct hark_snapshot *snapshot)

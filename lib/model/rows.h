@@ -36,6 +36,8 @@ struct hark_snapshot {
 	ARRAY(struct hark_note) notes;
 	ARRAY(struct hark_process) origins; /* what cgroups of sockets and namespaces are called */
 	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
+	ARRAY(struct hark_process) fronted; /* containers that holders pass connections on to */
+	struct hash fronted_by_holder;      /* rows_holder_key() to index of fronted */
 	/* Of the namespace that is read now: */
 	uint32_t first_socket;                            /* sockets from here on are its own */
 	uint8_t origin[HARK_PROTOCOL_N_][HARK_FAMILY_N_]; /* enum rows_origin */
@@ -49,6 +51,13 @@ struct hark_snapshot {
 };
 
 struct hark_snapshot *snapshot_new(void);
+
+/* What a holder is known by while the indexes of sockets and holders change. */
+static inline uint64_t rows_holder_key(const struct hark_socket *socket,
+				       const struct hark_process *process)
+{
+	return (uint64_t)socket->inode << 32 | process->pid;
+}
 
 /*
  * Counts one more thing that is missing: summed by (what, why, detail), whose text must outlive the

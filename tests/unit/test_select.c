@@ -429,8 +429,8 @@ static void test_holders(void **state)
 		{ "unit=ssh.servic", "" },
 		{ "container=0123456789ab", "postgres" },
 		{ "container=*", "postgres" },
-		{ "container=123", "" },
-		{ "pod=6a35", "resolved" },
+		{ "container=0123456789a", "" },
+		{ "pod=6a35f2a4", "resolved" },
 		{ "netns=blue",
 		  "apache sshd4 sshd6 postgres resolved mapped looped raw6 untold foreign "
 		  "timewait link" },

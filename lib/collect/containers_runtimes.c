@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where each runtime keeps what its containers are called. The paths are the projects' defaults;
+ * docker's, which is often moved, is taken from its configuration.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "containers.h"
+#include "statefile.h"
+
+/* A file about one container, and one about all of a store. */
+#define FILE_MAX ((size_t)1 << 20)
+#define LIST_MAX ((size_t)64 << 20)
+
+#define N_OF(array) (sizeof(array) / sizeof(*(array)))
+
+struct container_runtime {
+	const char *name;
+	/* Opens the directories of a store, or reads the list that it is. 0 or -ENOMEM. */
+	int (*open)(struct containers *all, struct container_store *store);
+	/* The file about a container below such a directory; NULL: the list told all. */
+	const char *file;
+	bool (*read)(const char *text, size_t length, struct container_facts *ret);
+	const char *denied, *failed, *missing; /* what a note says */
+};
+
+/* The greater, the more it says of why there is no name. */
+static int worth(int error)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case -ENOENT:
+	case -ENOTDIR:
+		return 1;
+	case -EACCES:
+	case -EPERM:
+		return 3;
+	default:
+		return 2;
+	}
+}
+
+static void remember(int *error, int new)
+{
+	if (new < 0 && worth(new) > worth(*error))
+		*error = new;
+}
+
+/* Takes over a descriptor, or the reason why there is none. */
+static void add_dir(struct container_store *store, int fd)
+{
+	if (fd < 0)
+		remember(&store->error, fd);
+	else if (store->n_dirs < CONTAINER_STORE_DIRS)
+		store->dirs[store->n_dirs++] = fd;
+	else
+		close(fd);
+}
+
+/* A path that begins with "~/" is below the home of the store's user. */
+static int open_path(struct containers *all, const struct container_store *store, const char *path)
+{
+	bool is_of_home = !strncmp(path, "~/", 2);
+
+	return containers_open_dir(all, is_of_home ? store->user : HARK_NONE,
+				   is_of_home ? path + 2 : path);
+}
+
+/* What goes with each name of a directory. */
+struct listing {
+	struct containers *all;
+	struct container_store *store;
+	const char *path;
+};
+
+/* moby, daemon/daemon_unix.go: with userns-remap below "UID.GID". */
+static int add_remapped(void *data, const char *name)
+{
+	struct listing *listing = data;
+	size_t uid = strspn(name, "0123456789");
+	char path[STATEFILE_PATH_SIZE];
+
+	if (!uid || name[uid] != '.' ||
+	    strspn(name + uid + 1, "0123456789") != strlen(name + uid + 1))
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/%s/containers", listing->path, name) <
+	    STATEFILE_PATH_SIZE)
+		add_dir(listing->store, open_path(listing->all, listing->store, path));
+	return 0;
+}
+
+/* moby, daemon/config: data-root of /etc/docker/daemon.json; a user's below XDG directories. */
+static int open_docker(struct containers *all, struct container_store *store)
+{
+	bool is_users = store->user != HARK_NONE;
+	int fd = open_path(all, store, is_users ? "~/.config/docker" : "/etc/docker");
+	char root[CONTAINER_TEXT_SIZE] = "", path[STATEFILE_PATH_SIZE], *text = NULL;
+	ssize_t length = fd < 0 ? fd : statefile_read(fd, "daemon.json", FILE_MAX, &text);
+	struct listing listing = { .all = all, .store = store, .path = root };
+
+	if (fd >= 0)
+		close(fd);
+	if (length >= 0)
+		container_json_docker_root(text, (size_t)length, root);
+	free(text);
+	if (!root[0])
+		strcpy(root, is_users ? "~/.local/share/docker" : "/var/lib/docker");
+	if (snprintf(path, sizeof(path), "%s/containers", root) >= STATEFILE_PATH_SIZE)
+		return 0;
+	add_dir(store, open_path(all, store, path));
+	fd = open_path(all, store, root);
+	if (fd >= 0) {
+		statefile_list(fd, add_remapped, &listing);
+		close(fd);
+	}
+	return 0;
+}
+
+static bool read_docker(const char *text, size_t length, struct container_facts *ret)
+{
+	return container_json_docker(text, length, ret, NULL);
+}
+
+static int add_namespace(void *data, const char *name)
+{
+	struct listing *listing = data;
+	char path[STATEFILE_PATH_SIZE];
+
+	if (snprintf(path, sizeof(path), "%s/%s", listing->path, name) < STATEFILE_PATH_SIZE)
+		add_dir(listing->store, open_path(listing->all, listing->store, path));
+	return 0;
+}
+
+/*
+ * containerd, core/runtime/v2/bundle.go: NAMESPACE/ID below the state directory (defaults), which
+ * k3s (pkg/agent/config) and k0s (docs/runtime.md) have elsewhere. A user's is out of sight, in a
+ * mount namespace of its own.
+ */
+static int open_containerd(struct containers *all, struct container_store *store)
+{
+	static const char *const paths[] = {
+		"/run/containerd/io.containerd.runtime.v2.task",
+		"/run/k3s/containerd/io.containerd.runtime.v2.task",
+		"/run/k0s/containerd/io.containerd.runtime.v2.task",
+	};
+
+	for (size_t i = 0; i < N_OF(paths); i++) {
+		struct listing listing = { .all = all, .store = store, .path = paths[i] };
+		int fd = open_path(all, store, paths[i]);
+
+		remember(&store->error, fd);
+		if (fd < 0)
+			continue;
+		statefile_list(fd, add_namespace, &listing);
+		close(fd);
+	}
+	return 0;
+}
+
+/* CRI-O keeps its containers by containers/storage, and writes config.json to the run root. */
+static int open_crio(struct containers *all, struct container_store *store)
+{
+	add_dir(store, open_path(all, store, "/run/containers/storage/overlay-containers"));
+	add_dir(store, open_path(all, store, "/var/lib/containers/storage/overlay-containers"));
+	return 0;
+}
+
+static int take_stored(void *data, const struct container_facts *facts)
+{
+	struct listing *listing = data;
+	struct container_group *group = containers_find(listing->all, facts->id);
+
+	if (!group || group->user != listing->store->user)
+		return 0;
+	return containers_name(listing->all, group, facts);
+}
+
+static int read_list(struct listing *listing, int dir_fd, const char *path)
+{
+	char *text = NULL;
+	ssize_t length = statefile_read(dir_fd, path, LIST_MAX, &text);
+	int r = length < 0 ? (int)length :
+			     container_json_storage(text, (size_t)length, take_stored, listing);
+
+	free(text);
+	remember(&listing->store->error, r);
+	return r == -ENOMEM ? r : 0;
+}
+
+/*
+ * containers/storage, types/options.go: the graph root and the run root. What is to go with its
+ * container (podman run --rm) is in a list of its own, which a transient store has in the run root.
+ */
+static int open_podman(struct containers *all, struct container_store *store)
+{
+	static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
+	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
+	struct listing listing = { .all = all, .store = store };
+	char run[64], path[64];
+	bool is_users = store->user != HARK_NONE;
+	int roots[2], r = 0;
+
+	snprintf(run, sizeof(run), "/run/user/%u/containers", store->user);
+	roots[0] = open_path(all, store,
+			     is_users ? "~/.local/share/containers/storage" :
+					"/var/lib/containers/storage");
+	roots[1] = open_path(all, store, is_users ? run : "/run/containers/storage");
+	for (size_t i = 0; i < N_OF(roots); i++) {
+		remember(&store->error, roots[i]);
+		for (size_t k = 0; roots[i] >= 0 && k < N_OF(drivers) * N_OF(lists) && r >= 0;
+		     k++) {
+			snprintf(path, sizeof(path), "%s-containers/%s", drivers[k / N_OF(lists)],
+				 lists[k % N_OF(lists)]);
+			r = read_list(&listing, roots[i], path);
+		}
+		if (roots[i] >= 0)
+			close(roots[i]);
+	}
+	return r;
+}
+
+#define NOTES(whose)                                                                       \
+	.denied = whose " state may not be read: containers go by their ids",              \
+	.failed = whose " state could not be understood: some containers go by their ids", \
+	.missing = whose " state is not where it is looked for, or tells nothing of some " \
+			 "containers"
+
+/* Of a container whose runtime is not told, they are tried in this order. */
+static const struct container_runtime runtimes[] = {
+	{ .name = "docker",
+	  .open = open_docker,
+	  .file = "config.v2.json",
+	  .read = read_docker,
+	  NOTES("docker's") },
+	{ .name = "containerd",
+	  .open = open_containerd,
+	  .file = "config.json",
+	  .read = container_json_oci,
+	  NOTES("containerd's") },
+	{ .name = "cri-o",
+	  .open = open_crio,
+	  .file = "userdata/config.json",
+	  .read = container_json_oci,
+	  NOTES("CRI-O's") },
+	{ .name = "podman", .open = open_podman, NOTES("podman's") },
+};
+
+static struct container_store *find_store(struct containers *all,
+					  const struct container_runtime *runtime, uint32_t user,
+					  int *ret_error)
+{
+	struct container_store *store;
+
+	for (uint32_t i = 0; i < all->stores.n; i++) {
+		store = &all->stores.items[i];
+		if (store->runtime == runtime && store->user == user)
+			return store;
+	}
+	store = array_push(&all->stores);
+	if (!store) {
+		*ret_error = -ENOMEM;
+		return NULL;
+	}
+	store->runtime = runtime;
+	store->user = user;
+	*ret_error = runtime->open(all, store);
+	return *ret_error < 0 ? NULL : store;
+}
+
+/* The file about a container below one directory. -ENOMEM, or 0. */
+static int read_file(struct containers *all, struct container_group *group,
+		     const struct container_runtime *runtime, int dir_fd, int *error)
+{
+	struct container_facts facts = { .name = "" };
+	char path[STATEFILE_PATH_SIZE], *text = NULL;
+	ssize_t length;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", group->id, runtime->file);
+	length = statefile_read(dir_fd, path, FILE_MAX, &text);
+	if (length >= 0 && !runtime->read(text, (size_t)length, &facts))
+		length = -EBADMSG;
+	if (length >= 0)
+		r = containers_name(all, group, &facts);
+	remember(error, length < 0 ? (int)length : 0);
+	free(text);
+	return length == -ENOMEM ? -ENOMEM : r;
+}
+
+static int ask(struct containers *all, struct container_group *group,
+	       const struct container_runtime *runtime, int *error)
+{
+	int r = 0;
+	struct container_store *store = find_store(all, runtime, group->user, &r);
+
+	if (!store)
+		return r;
+	remember(error, store->error);
+	for (uint32_t i = 0; i < store->n_dirs && !group->is_named && r >= 0; i++)
+		r = read_file(all, group, runtime, store->dirs[i], error);
+	return r;
+}
+
+static int note(struct containers *all, const struct container_runtime *runtime, int error)
+{
+	switch (worth(error)) {
+	case 3:
+		return snapshot_note(all->snapshot, HARK_NOTE_CONTAINERS, HARK_NOTE_PERMISSION,
+				     error, runtime->denied);
+	case 2:
+		return snapshot_note(all->snapshot, HARK_NOTE_CONTAINERS,
+				     error == -EFBIG ? HARK_NOTE_LIMIT : HARK_NOTE_FAILED, error,
+				     runtime->failed);
+	default:
+		return snapshot_note_debug(all->snapshot, HARK_NOTE_CONTAINERS,
+					   HARK_NOTE_UNSUPPORTED, error, runtime->missing);
+	}
+}
+
+static int ask_all(struct containers *all, struct container_group *group)
+{
+	const struct container_runtime *told = NULL;
+	int error = 0, r = 0;
+
+	for (size_t i = 0; i < N_OF(runtimes); i++)
+		if (group->runtime && !strcmp(group->runtime, runtimes[i].name))
+			told = &runtimes[i];
+	/* Others (lxc, systemd-nspawn) have names alone. */
+	if (group->runtime && !told) {
+		struct container_facts facts = { .name = "" };
+
+		snprintf(facts.name, sizeof(facts.name), "%s", group->id);
+		return containers_name(all, group, &facts);
+	}
+	for (size_t i = 0; i < N_OF(runtimes) && !group->is_named && r >= 0; i++)
+		if (told ? told == &runtimes[i] : group->runtime == NULL)
+			r = ask(all, group, &runtimes[i], &error);
+	if (r < 0 || group->is_named)
+		return r;
+	return told ? note(all, told, error) : 0;
+}
+
+int containers_ask_runtimes(struct containers *all)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < all->groups.n && r >= 0; i++)
+		if (!all->groups.items[i].is_named)
+			r = ask_all(all, &all->groups.items[i]);
+	return r;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* What containers and pods are called, from trees of files that stand in for the root. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collect.h"
+#include "fixture.h"
+#include "process.h"
+
+#define NOBODY 65534
+
+#define WEB   "3f2a9c1b7d5e00112233445566778899aabbccddeeff00112233445566778899"
+#define DB    "0a1b2c3d4e5f00112233445566778899aabbccddeeff00112233445566778899"
+#define CACHE "77778888999900112233445566778899aabbccddeeff00112233445566778899"
+#define POD   "6a35f2a4-c0de-4a11-8888-0123456789ab"
+
+#define POD_SLICE                                                                 \
+	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod6a35f2a4" \
+	"_c0de_4a11_8888_0123456789ab.slice"
+
+struct bed {
+	struct hark_source source;
+	int root;
+	struct hark_snapshot *snapshot;
+};
+
+static int open_root(struct hark_source *source)
+{
+	/* The source is the first member. */
+	return dup(((struct bed *)source)->root);
+}
+
+static const struct source_ops fixture_ops = { .open_root = open_root };
+
+static int set_up(void **state)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+
+	assert_non_null(bed);
+	bed->root = fixture_open();
+	bed->source = (struct hark_source){ .ops = &fixture_ops, .proc_fd = -1, .sys_fd = -1 };
+	bed->snapshot = snapshot_new();
+	assert_non_null(bed->snapshot);
+	*state = bed;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bed *bed = *state;
+
+	hark_snapshot_free(bed->snapshot);
+	fixture_close(bed->root);
+	free(bed);
+	return 0;
+}
+
+/* A process in a cgroup: its index. */
+static uint32_t add(struct bed *bed, const char *cgroup)
+{
+	struct hark_process *process = array_push(&bed->snapshot->processes);
+
+	assert_non_null(process);
+	process->pid = bed->snapshot->processes.n;
+	assert_int_equal(process_set_cgroup(process, &bed->snapshot->arena, cgroup, strlen(cgroup)),
+			 0);
+	return bed->snapshot->processes.n - 1;
+}
+
+static const struct hark_process *row(const struct bed *bed, uint32_t i)
+{
+	return &bed->snapshot->processes.items[i];
+}
+
+static void collect(struct bed *bed)
+{
+	assert_int_equal(collect_containers(&bed->source, bed->snapshot), 0);
+}
+
+static void assert_text(const char *text, const char *expected)
+{
+	if (expected) {
+		assert_non_null(text);
+		assert_string_equal(text, expected);
+	} else {
+		assert_null(text);
+	}
+}
+
+static void assert_note(const struct bed *bed, enum hark_note_why why, bool is_debug,
+			uint32_t count, const char *detail)
+{
+	const struct hark_note *note = &bed->snapshot->notes.items[0];
+
+	assert_int_equal(bed->snapshot->notes.n, 1);
+	assert_int_equal(note->what, HARK_NOTE_CONTAINERS);
+	assert_int_equal(note->why, why);
+	assert_int_equal(note->is_debug, is_debug);
+	assert_int_equal(note->count, count);
+	assert_non_null(strstr(note->detail, detail));
+}
+
+static void write_docker(const struct bed *bed, const char *root, const char *id, const char *name)
+{
+	char path[512], text[1024];
+
+	snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", root, id);
+	snprintf(text, sizeof(text),
+		 "{\"StreamConfig\":{},\"State\":{\"Running\":true,\"Pid\":4242},\"ID\":\"%s\","
+		 "\"Config\":{\"Hostname\":\"3f2a9c1b7d5e\",\"Image\":\"nginx:1.25\","
+		 "\"Labels\":{\"com.docker.compose.service\":\"web\"}},"
+		 "\"Name\":\"/%s\",\"MountPoints\":{}}",
+		 id, name);
+	fixture_write(bed->root, path, text);
+}
+
+static void test_docker(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/system.slice/docker-" WEB ".scope");
+	uint32_t worker = add(bed, "/docker/" WEB);
+	uint32_t db = add(bed, "/system.slice/docker-" DB ".scope");
+	uint32_t none = add(bed, "/system.slice/ssh.service");
+
+	write_docker(bed, "var/lib/docker", WEB, "shop-web-1");
+	write_docker(bed, "var/lib/docker", DB, "db");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "shop-web-1");
+	assert_text(row(bed, web)->image, "nginx:1.25");
+	assert_text(row(bed, web)->pod_name, NULL);
+	assert_text(row(bed, web)->container, WEB);
+	assert_text(row(bed, worker)->container_name, "shop-web-1");
+	assert_text(row(bed, db)->container_name, "db");
+	assert_text(row(bed, none)->container_name, NULL);
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
+static void test_docker_elsewhere(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/docker/" WEB);
+
+	fixture_write(bed->root, "etc/docker/daemon.json", "{\"data-root\": \"/srv/docker\"}");
+	fixture_link(bed->root, "srv", "/mnt/disk");
+	write_docker(bed, "mnt/disk/docker", WEB, "moved");
+	write_docker(bed, "var/lib/docker", WEB, "stale");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "moved");
+}
+
+static void test_docker_remapped(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/docker/" WEB);
+
+	write_docker(bed, "var/lib/docker/100000.100000", WEB, "remapped");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "remapped");
+}
+
+static void test_docker_of_user(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed,
+			   "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" WEB
+			   ".scope");
+	uint32_t db = add(bed, "/docker/" DB);
+
+	fixture_write(bed->root, "etc/passwd",
+		      "root:x:0:0:root:/root:/bin/bash\nbroken:line\n:::::::\n"
+		      "ann:x:10000:1000:Ann:/home/wrong:/bin/sh\n"
+		      "ann:x:1000:1000:Ann:/home/ann:/bin/sh\n");
+	write_docker(bed, "home/ann/.local/share/docker", WEB, "anns");
+	write_docker(bed, "home/ann/.local/share/docker", DB, "not-the-systems");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "anns");
+	assert_text(row(bed, db)->container_name, NULL);
+	assert_note(bed, HARK_NOTE_UNSUPPORTED, true, 1, "docker's");
+}
+
+#define STORED                                                                                   \
+	"[{\"id\":\"" WEB "\",\"names\":[\"web\"],\"image\":\"aa\",\"layer\":\"bb\","            \
+	"\"metadata\":\"{\\\"image-name\\\":\\\"docker.io/library/nginx:latest\\\","             \
+	"\\\"image-id\\\":\\\"aa\\\",\\\"name\\\":\\\"old\\\",\\\"created-at\\\":1700000000}\"," \
+	"\"created\":\"2026-11-22T10:00:00Z\",\"flags\":{\"MountLabel\":\"\"}},\n"               \
+	" {\"id\":\"" CACHE "\",\"names\":[\"cache\"]}]"
+
+static void test_podman(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/machine.slice/libpod-" WEB ".scope/container");
+	uint32_t db = add(bed, "/machine.slice/libpod-" DB ".scope");
+
+	fixture_write(bed->root, "var/lib/containers/storage/overlay-containers/containers.json",
+		      STORED);
+	fixture_write(bed->root,
+		      "var/lib/containers/storage/overlay-containers/volatile-containers.json",
+		      "[ {\"id\":\"" DB "\",\"names\":[\"db\"],\"metadata\":\"no json\"} ]\n");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "web");
+	assert_text(row(bed, web)->image, "docker.io/library/nginx:latest");
+	assert_text(row(bed, db)->container_name, "db");
+	assert_text(row(bed, db)->image, NULL);
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
+static void test_podman_of_user(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed,
+			   "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" WEB
+			   ".scope/container");
+	uint32_t cache = add(bed, "/machine.slice/libpod-" CACHE ".scope");
+
+	fixture_write(bed->root, "etc/passwd", "ann:x:1000:1000:Ann:/home/ann:/bin/sh\n");
+	fixture_write(bed->root,
+		      "home/ann/.local/share/containers/storage/vfs-containers/containers.json",
+		      STORED);
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "web");
+	/* Ann may write what she likes: it is her containers that she names. */
+	assert_text(row(bed, cache)->container_name, NULL);
+}
+
+static void test_containerd(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, POD_SLICE "/cri-containerd-" WEB ".scope");
+	uint32_t sandbox = add(bed, POD_SLICE "/cri-containerd-" DB ".scope");
+	uint32_t nerd = add(bed, "/system.slice/nerdctl-" CACHE ".scope");
+	uint32_t ctr = add(bed, "/default/mine");
+
+	fixture_write(bed->root,
+		      "run/containerd/io.containerd.runtime.v2.task/k8s.io/" WEB "/config.json",
+		      "{\"ociVersion\":\"1.2.0\",\"process\":{\"rlimits\":[{\"type\":"
+		      "\"RLIMIT_NOFILE\",\"hard\":18446744073709551615,\"soft\":1024}]},"
+		      "\"annotations\":{\"io.kubernetes.cri.container-name\":\"nginx\","
+		      "\"io.kubernetes.cri.container-type\":\"container\","
+		      "\"io.kubernetes.cri.image-name\":\"docker.io/library/nginx:latest\","
+		      "\"io.kubernetes.cri.sandbox-name\":\"web-0\","
+		      "\"io.kubernetes.cri.sandbox-namespace\":\"shop\","
+		      "\"io.kubernetes.cri.sandbox-uid\":\"" POD "\"}}");
+	fixture_write(bed->root,
+		      "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" DB "/config.json",
+		      "{\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\","
+		      "\"io.kubernetes.cri.sandbox-name\":\"web-0\","
+		      "\"io.kubernetes.cri.sandbox-namespace\":\"shop\"}}");
+	fixture_write(bed->root,
+		      "run/containerd/io.containerd.runtime.v2.task/default/" CACHE "/config.json",
+		      "{\"annotations\":{\"nerdctl/name\":\"cache\",\"nerdctl/namespace\":"
+		      "\"default\"}}");
+	fixture_write(bed->root,
+		      "run/containerd/io.containerd.runtime.v2.task/default/mine/config.json",
+		      "{\"annotations\":null}");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "nginx");
+	assert_text(row(bed, web)->pod_name, "web-0");
+	assert_text(row(bed, web)->pod_namespace, "shop");
+	assert_text(row(bed, web)->image, "docker.io/library/nginx:latest");
+	assert_text(row(bed, sandbox)->container_name, NULL);
+	assert_text(row(bed, sandbox)->pod_name, "web-0");
+	assert_text(row(bed, nerd)->container_name, "cache");
+	assert_text(row(bed, ctr)->container_name, NULL);
+}
+
+static void test_crio(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, POD_SLICE "/crio-" WEB ".scope/container");
+
+	fixture_write(
+		bed->root, "run/containers/storage/overlay-containers/" WEB "/userdata/config.json",
+		"{\"annotations\":{\"io.kubernetes.container.name\":\"nginx\","
+		"\"io.kubernetes.cri-o.Name\":\"k8s_nginx_web-0_shop_" POD "_0\","
+		"\"io.kubernetes.cri-o.ImageName\":\"docker.io/library/nginx:latest\","
+		"\"io.kubernetes.pod.name\":\"web-0\",\"io.kubernetes.pod.namespace\":\"shop\""
+		"}}");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "nginx");
+	assert_text(row(bed, web)->pod_name, "web-0");
+	assert_text(row(bed, web)->pod_namespace, "shop");
+	assert_text(row(bed, web)->image, "docker.io/library/nginx:latest");
+}
+
+static void test_kubelet(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/kubepods/burstable/pod" POD "/" WEB);
+	uint32_t pause = add(bed, POD_SLICE "/cri-containerd-" DB ".scope");
+	uint32_t fixed = add(bed, "/kubepods/pod00112233445566778899aabbccddeeff/" CACHE);
+	uint32_t docker = add(bed, "/docker/" DB);
+
+	fixture_link(bed->root, "var/log/containers/web-0_shop_ngi-nx-" WEB ".log",
+		     "/var/log/pods/shop_web-0_" POD "/ngi-nx/0.log");
+	fixture_link(bed->root, "var/log/containers/x-" WEB ".log", "x");
+	fixture_link(bed->root, "var/log/containers/a_b_c.log", "x");
+	fixture_link(bed->root, "var/log/containers/a_b_-" CACHE "xlog", "x");
+	fixture_link(bed->root, "var/log/containers/__-" CACHE ".log", "x");
+	fixture_write(bed->root, "var/log/pods/shop_web-0_" POD "/ngi-nx/0.log", "");
+	fixture_write(bed->root,
+		      "var/log/pods/kube-system_etcd-a_00112233445566778899aabbccddeeff/etcd/0.log",
+		      "");
+	fixture_write(bed->root, "var/log/pods/nonsense/0.log", "");
+	fixture_write(bed->root, "var/log/pods/_/0.log", "");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "ngi-nx");
+	assert_text(row(bed, web)->pod_name, "web-0");
+	assert_text(row(bed, web)->pod_namespace, "shop");
+	assert_text(row(bed, pause)->container_name, NULL);
+	assert_text(row(bed, pause)->pod_name, "web-0");
+	assert_text(row(bed, fixed)->pod_name, "etcd-a");
+	assert_text(row(bed, fixed)->pod_namespace, "kube-system");
+	assert_text(row(bed, fixed)->container_name, NULL);
+	assert_text(row(bed, docker)->pod_name, NULL);
+}
+
+static void test_names_already(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t lxc = add(bed, "/lxc.payload.web");
+	uint32_t nspawn = add(bed, "/machine.slice/machine-de\\x2db.scope");
+
+	collect(bed);
+	assert_text(row(bed, lxc)->container_name, "web");
+	assert_text(row(bed, nspawn)->container_name, "de-b");
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_docker, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_elsewhere, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_remapped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_of_user, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_podman, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_podman_of_user, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_containerd, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_crio, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kubelet, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names_already, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("containers", tests, NULL, NULL);
+}
