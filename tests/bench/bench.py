@@ -27,6 +27,7 @@ LEAST_ROUNDS = 5
 USUAL_ROUNDS = {"idle": 41, "small": 41, "medium": 21, "large": 15}
 SLOW_S = 1  # who takes longer takes part in the least number of rounds, spread over all of them
 STAGE_RUNS = 7
+SLOW_STAGE_RUNS = 3
 NOISY_LOAD = 0.5
 NOISY_BUSY = 0.1
 
@@ -113,7 +114,8 @@ def measure_world(world, chosen, n_rounds, order, tool):
                 one.is_slow = run.wall_ms > 1000 * SLOW_S
     for lister in chosen:
         if listers.is_hark(lister.words[0]):
-            measured[lister.name].stages = median_stages(lister.words)
+            one = measured[lister.name]
+            one.stages = median_stages(lister.words, SLOW_STAGE_RUNS if one.is_slow else STAGE_RUNS)
     return measured
 
 
@@ -124,8 +126,8 @@ def takes_part(one, round_number, n_rounds):
     return round_number >= 0 and round_number * LEAST_ROUNDS % n_rounds < LEAST_ROUNDS
 
 
-def median_stages(words):
-    runs = [listers.stage_times(words) for _ in range(STAGE_RUNS)]
+def median_stages(words, n_runs):
+    runs = [listers.stage_times(words) for _ in range(n_runs)]
     return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
 
 
