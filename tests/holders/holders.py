@@ -5,7 +5,7 @@
 
 The worlds are made by tests/tools/holdings, which tells what is true, and by worldgen. Each way is
 compared with that, and with the first way, line by line. HARK_CHURN_RUNS says how often the worlds
-that do not stand still are listed (default 20). With --inner the tests run in a PID namespace of
+that do not stand still are listed (default 8). With --inner the tests run in a PID namespace of
 their own, where a way may be unable to see what it needs.
 """
 import json
@@ -29,7 +29,7 @@ VIEWS = ((), ("-a",), ("2001",))
 STILL = ("plain", "shared", "threads", "nested", "frozen", "leaderless", "owntable", "flight", "fixed")
 RESTLESS = ("churn", "growing")
 INNER = ("shared", "nested", "leaderless", "owntable", "churn")
-CHURN_RUNS = int(os.environ.get("HARK_CHURN_RUNS", "20"))
+CHURN_RUNS = int(os.environ.get("HARK_CHURN_RUNS", "8"))
 CANNOT = 77  # exit status of a generator
 
 
@@ -73,8 +73,13 @@ def list_lines(view, way):
     return answer.out.splitlines(), not answer.err
 
 
-def of_ports(lines, ports):
-    return [line for line in lines if json.loads(line)["local"]["port"] in ports]
+def of_ports(ports):
+    return lambda line: json.loads(line)["local"]["port"] in ports
+
+
+def of_namespaces(namespaces):
+    """With -A the rest of the machine is listed, too."""
+    return lambda line: json.loads(line)["netns"] in namespaces
 
 
 def check_listener(listener, rows, what):
@@ -97,14 +102,13 @@ def check_truth(listeners, lines, view, way):
             check_listener(listener, rows, f"by {way}, {' '.join(view) or 'listeners'}")
 
 
-def check_same(view, way, lines, is_whole, ports=None):
+def check_same(view, way, lines, is_whole, is_meant=lambda line: True):
     """The first way says the same, byte for byte."""
     first = next(iter(WAYS))
     if way == first:
         return
     wanted, is_first_whole = list_lines(view, first)
-    if ports:
-        wanted = of_ports(wanted, ports)
+    wanted = [line for line in wanted if is_meant(line)]
     if is_whole != is_first_whole:
         # Only one of them was denied a process that might hold any of the sockets.
         lines, wanted = ([re.sub(r'"holders_complete": ?\w+', "", line) for line in some]
@@ -124,13 +128,13 @@ def check_still(name, way):
 
 def check_restless(name, way):
     with Made(name, "HOLDINGS") as world:
-        ports = {listener["port"] for listener in world.facts["listeners"]}
+        stands = of_ports({listener["port"] for listener in world.facts["listeners"]})
         for _ in range(CHURN_RUNS):
             for view in VIEWS:
                 lines, is_whole = list_lines(view, way)
-                lines = of_ports(lines, ports)
+                lines = [line for line in lines if stands(line)]
                 check_truth(world.facts["listeners"], lines, view, way)
-        check_same(view, way, lines, is_whole, ports)
+        check_same(view, way, lines, is_whole, stands)
     n_forks = json.loads(world.last_line)["forks"]
     harness.expect(n_forks > 0, "nothing churned")
     print(f"# {name} by {way}: {CHURN_RUNS} runs beside {n_forks} processes that came and went")
@@ -139,13 +143,19 @@ def check_restless(name, way):
 def check_small(way):
     with Made("small", "WORLDGEN") as world:
         facts = world.facts
-        for view, connections in (((), 0), (("-a",), facts["established"])):
+        listeners, holders = facts["tcp_listeners"], facts["tcp_listener_holders"]
+        for view in ((), ("-a",), ("-A",), ("-A", "-a")):
+            more = facts["listeners_elsewhere"] if "-A" in view else 0
+            more += facts["established"] if "-a" in view else 0
+            more += facts["established_elsewhere"] if len(view) == 2 else 0
+            is_own = of_namespaces(facts["namespaces"])
             lines, is_whole = list_lines(view, way)
+            lines = [line for line in lines if is_own(line)]
             rows = [json.loads(line) for line in lines]
-            harness.expect_equal(len(rows), facts["tcp_listeners"] + facts["udp"] + connections)
+            harness.expect_equal(len(rows), listeners + facts["udp"] + more, view)
             harness.expect_equal(sum(len(row["holders"]) for row in rows),
-                                 facts["tcp_listener_holders"] + facts["udp"] + connections)
-            check_same(view, way, lines, is_whole)
+                                 holders + facts["udp"] + more, view)
+            check_same(view, way, lines, is_whole, is_own)
 
 
 def add_case(title, check, *arguments):
