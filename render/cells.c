@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "text.h"
+
 /* So many commands, or units, of a row are told; who wants all asks for -o pid,command. */
 #define MAX_NAMES        8u
 #define CONTAINER_DIGITS 12u
@@ -29,19 +31,10 @@ void cell_write_interface(struct view *view, struct out *out, uint32_t netns, ui
 void cell_write_addr(struct view *view, struct out *out, const struct hark_socket *socket,
 		     const struct hark_addr *addr, uint32_t device)
 {
-	char text[HARK_ADDR_TEXT_SIZE];
+	char *to = out_begin(out, HARK_ADDR_TEXT_SIZE);
 
-	if (hark_addr_is_ipv4(addr)) {
-		for (int i = 12; i < 16; i++) {
-			if (i > 12)
-				out_char(out, '.');
-			out_u64(out, addr->bytes[i]);
-		}
-	} else if (hark_addr_is_any(addr)) {
-		out_text(out, "::");
-	} else {
-		out_text(out, hark_addr_format(addr, text));
-	}
+	if (to)
+		out_end(out, text_put_addr(to, addr));
 	if (!device)
 		device = addr->scope_id;
 	if (device) {

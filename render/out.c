@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define FILE_BUFFER   ((size_t)64 * 1024)
 #define MEMORY_BUFFER ((size_t)256)
-#define LONGEST_U64   20
 
 void out_init(struct out *out, int fd)
 {
@@ -91,25 +92,29 @@ void out_bytes_slowly(struct out *out, const char *bytes, size_t n)
 	out->n += n;
 }
 
+char *out_begin_slowly(struct out *out, size_t n)
+{
+	if (out->fd >= 0 && out->bytes)
+		out_flush(out);
+	if (out->capacity - out->n < n && grow(out, n) < 0)
+		return NULL;
+	return out->bytes + out->n;
+}
+
 void out_pad(struct out *out, size_t n_blanks)
 {
-	static const char blanks[] = "                                ";
+	char *to = out_begin(out, n_blanks);
 
-	for (; n_blanks; n_blanks -= n_blanks < sizeof(blanks) - 1 ? n_blanks : sizeof(blanks) - 1)
-		out_bytes(out, blanks,
-			  n_blanks < sizeof(blanks) - 1 ? n_blanks : sizeof(blanks) - 1);
+	if (to)
+		out_end(out, (char *)memset(to, ' ', n_blanks) + n_blanks);
 }
 
 void out_u64(struct out *out, uint64_t value)
 {
-	char digits[LONGEST_U64];
-	size_t at = sizeof(digits);
+	char *to = out_begin(out, TEXT_U64_SIZE);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	out_bytes(out, digits + at, sizeof(digits) - at);
+	if (to)
+		out_end(out, text_put_u64(to, value));
 }
 
 void out_hex(struct out *out, uint64_t value, unsigned int n_digits)

@@ -53,6 +53,19 @@ static inline void out_char(struct out *out, char c)
 		out_bytes_slowly(out, &c, 1);
 }
 
+/* Room for n bytes at the end, to be written there and told to out_end(); NULL: there is none. */
+char *out_begin_slowly(struct out *out, size_t n);
+
+static inline char *out_begin(struct out *out, size_t n)
+{
+	return n > out->capacity - out->n ? out_begin_slowly(out, n) : out->bytes + out->n;
+}
+
+static inline void out_end(struct out *out, const char *end)
+{
+	out->n = (size_t)(end - out->bytes);
+}
+
 void out_pad(struct out *out, size_t n_blanks);
 void out_u64(struct out *out, uint64_t value);
 /* Exactly that many hexadecimal digits, 16 at most, in lower case. */

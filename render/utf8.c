@@ -6,6 +6,8 @@
  */
 #include "utf8.h"
 
+#include <string.h>
+
 #include "utf8_tables.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -84,7 +86,16 @@ size_t utf8_width(const char *bytes, size_t n)
 {
 	size_t width = 0;
 	uint32_t code = 0;
+	uint64_t eight;
 
+	/* Nearly all text is ASCII. */
+	for (; n >= sizeof(eight); n -= sizeof(eight)) {
+		memcpy(&eight, bytes, sizeof(eight));
+		if (eight & 0x8080808080808080)
+			break;
+		bytes += sizeof(eight);
+		width += sizeof(eight);
+	}
 	while (n) {
 		unsigned int length;
 

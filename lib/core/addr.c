@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -141,10 +140,7 @@ int hark_addr_parse(const char *text, struct hark_addr *ret)
 
 char *hark_addr_format(const struct hark_addr *addr, char *text)
 {
-	bool is_ipv4 = hark_addr_is_ipv4(addr);
-
-	inet_ntop(is_ipv4 ? AF_INET : AF_INET6, addr->bytes + (is_ipv4 ? 12 : 0), text,
-		  HARK_ADDR_TEXT_SIZE);
+	*text_put_addr(text, addr) = '\0';
 	return text;
 }
 
@@ -183,15 +179,12 @@ bool hark_prefix_contains(const struct hark_prefix *prefix, const struct hark_ad
 
 char *hark_prefix_format(const struct hark_prefix *prefix, char *text)
 {
-	unsigned int bits = prefix->bits;
-
 	/* What reaches beyond the mapped addresses is of IPv6, whatever it begins with. */
-	if (bits >= 96 && hark_addr_is_ipv4(&prefix->addr)) {
-		hark_addr_format(&prefix->addr, text);
-		bits -= 96;
-	} else {
-		inet_ntop(AF_INET6, prefix->addr.bytes, text, HARK_ADDR_TEXT_SIZE);
-	}
-	snprintf(text + strlen(text), HARK_ADDR_TEXT_SIZE - strlen(text), "/%u", bits);
+	bool is_ipv4 = prefix->bits >= 96 && hark_addr_is_ipv4(&prefix->addr);
+	char *end = is_ipv4 ? text_put_ipv4(text, prefix->addr.bytes + 12) :
+			      text_put_ipv6(text, prefix->addr.bytes);
+
+	*end++ = '/';
+	*text_put_u64(end, prefix->bits - (is_ipv4 ? 96u : 0u)) = '\0';
 	return text;
 }

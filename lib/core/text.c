@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
+#include <string.h>
+
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -40,4 +42,104 @@ bool text_to_u64(const char *text, uint64_t max, uint64_t *ret)
 		return false;
 	*ret = value;
 	return true;
+}
+
+char *text_put_u64(char *to, uint64_t value)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	uint64_t rest = value;
+	char *end = to + 1;
+
+	for (; rest >= 10000; rest /= 10000)
+		end += 4;
+	end += (rest >= 10) + (rest >= 100) + (rest >= 1000);
+	for (to = end; value >= 100; value /= 100)
+		memcpy(to -= 2, pairs + value % 100 * 2, 2);
+	if (value >= 10)
+		memcpy(to - 2, pairs + value * 2, 2);
+	else
+		to[-1] = (char)('0' + value);
+	return end;
+}
+
+/* A number of up to 16 bits in hexadecimal digits, as many as it takes. */
+static char *put_hex(char *to, unsigned int value)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (value >= 0x1000)
+		*to++ = digits[value >> 12];
+	if (value >= 0x100)
+		*to++ = digits[value >> 8 & 0xf];
+	if (value >= 0x10)
+		*to++ = digits[value >> 4 & 0xf];
+	*to++ = digits[value & 0xf];
+	return to;
+}
+
+char *text_put_ipv4(char *to, const uint8_t bytes[4])
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned int byte = bytes[i];
+
+		if (byte >= 100)
+			*to++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*to++ = (char)('0' + byte / 10 % 10);
+		*to++ = (char)('0' + byte % 10);
+		*to++ = '.';
+	}
+	return to - 1;
+}
+
+/* The longest run of two or more words that are zero, the first of those; *ret_n 0: none. */
+static unsigned int find_zeros(const unsigned int words[8], unsigned int *ret_n)
+{
+	unsigned int first = 0, n = 0;
+
+	*ret_n = 1;
+	for (unsigned int i = 0; i < 8; i++) {
+		n = words[i] ? 0 : n + 1;
+		if (n > *ret_n) {
+			*ret_n = n;
+			first = i + 1 - n;
+		}
+	}
+	if (*ret_n == 1)
+		*ret_n = 0;
+	return first;
+}
+
+char *text_put_ipv6(char *to, const uint8_t bytes[16])
+{
+	unsigned int words[8], n_words = 8, zeros, n_zeros;
+
+	for (int i = 0; i < 8; i++)
+		words[i] = (unsigned int)bytes[2 * i] << 8 | bytes[2 * i + 1];
+	zeros = find_zeros(words, &n_zeros);
+	/* ::ffff:10.0.0.7, and ::10.0.0.7 as long as that is no ::7 */
+	if (zeros == 0 && (n_zeros == 6 || (n_zeros == 5 && words[5] == 0xffff)))
+		n_words = 6;
+	for (unsigned int i = 0; i < n_words; i++) {
+		if (n_zeros && i == zeros) {
+			*to++ = ':';
+			if (i == 0)
+				*to++ = ':';
+			i += n_zeros - 1;
+			continue;
+		}
+		to = put_hex(to, words[i]);
+		if (i < 7)
+			*to++ = ':';
+	}
+	return n_words == 6 ? text_put_ipv4(to, bytes + 12) : to;
+}
+
+char *text_put_addr(char *to, const struct hark_addr *addr)
+{
+	return hark_addr_is_ipv4(addr) ? text_put_ipv4(to, addr->bytes + 12) :
+					 text_put_ipv6(to, addr->bytes);
 }

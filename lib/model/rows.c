@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -406,25 +405,22 @@ char *hark_socket_label(const struct hark_snapshot *snapshot, const struct hark_
 			char text[HARK_LABEL_SIZE])
 {
 	const struct hark_listener *listener = hark_snapshot_listener(snapshot, socket->listener);
-	char digits[3] = "";
-	size_t n = 0;
+	char *end = stpcpy(text, hark_protocol_name((enum hark_protocol)socket->protocol));
 
 	if (!listener)
-		digits[n++] = socket->family == HARK_FAMILY_INET || socket->is_mapped ||
-					      hark_addr_is_ipv4(&socket->local) ?
-				      '4' :
-				      '6';
+		*end++ = socket->family == HARK_FAMILY_INET || socket->is_mapped ||
+					 hark_addr_is_ipv4(&socket->local) ?
+				 '4' :
+				 '6';
 	for (int family = 0; family < HARK_FAMILY_N_ && listener; family++) {
 		char digit = answers_nothing(listener->answers) ?
 				     digit_of_flags(socket, family) :
 				     digit_of_verdict(&listener->answers[family], "46"[family]);
 
 		if (digit)
-			digits[n++] = digit;
+			*end++ = digit;
 	}
-	digits[n] = '\0';
-	snprintf(text, HARK_LABEL_SIZE, "%s%s",
-		 hark_protocol_name((enum hark_protocol)socket->protocol), digits);
+	*end = '\0';
 	return text;
 }
 
