@@ -18,7 +18,8 @@
 #define MAX_SECONDS    86400.0
 
 static const char *const whens[] = { "auto", "always", "never", NULL };
-static const char *const ways[] = { "auto", "proc", "none", NULL };
+static const char *const ways[] = { "auto",      "proc",       "none",      "bpf",
+				    "bpf-marks", "bpf-tables", "bpf-files", NULL };
 
 static const struct option_row rows[] = {
 	{ 't', OPTION_BITS, "tcp", NULL, AT(protocols), PROTOCOL(TCP) | PROTOCOL(MPTCP),
@@ -59,7 +60,7 @@ static const struct option_row rows[] = {
 	{ 0, OPTION_CHOICE, "color", "WHEN", AT(color), 0, FOR_SOCKETS | FOR_DEMO, whens,
 	  "auto (on a terminal, unless NO_COLOR is set), always, never" },
 	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0, FOR_LIST, ways,
-	  "how to find the holders: auto, proc (/proc), none" },
+	  "how to find the holders: auto, bpf, proc (/proc), none" },
 	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST, NULL,
 	  "do not look for them: much faster" },
 	{ 0, OPTION_FLAG, "strict", NULL, AT(strict), 0, FOR_SOCKETS, NULL,

@@ -22,11 +22,15 @@ enum when {
 	WHEN_ALWAYS,
 	WHEN_NEVER
 };
-/* "auto" is the best way that there is: /proc. */
+/* The last three force one BPF program: for those who compare. */
 enum holders {
 	HOLDERS_AUTO,
 	HOLDERS_PROC,
-	HOLDERS_NONE
+	HOLDERS_NONE,
+	HOLDERS_BPF,
+	HOLDERS_BPF_MARKS,
+	HOLDERS_BPF_TABLES,
+	HOLDERS_BPF_FILES,
 };
 
 /* What was asked for. Strings are those of argv. */

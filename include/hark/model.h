@@ -281,6 +281,7 @@ enum hark_note_why {
 	HARK_NOTE_FAILED,
 	HARK_NOTE_LIMIT,    /* more than our own cap */
 	HARK_NOTE_FALLBACK, /* read another, poorer way (/proc/net) */
+	HARK_NOTE_METHOD,   /* nothing is missing: it tells how it was read */
 	HARK_NOTE_WHY_N_,
 };
 

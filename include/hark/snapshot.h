@@ -42,6 +42,16 @@ enum hark_stage {
 /* "namespaces", "sockets", and so on; NULL out of range. */
 const char *hark_stage_name(enum hark_stage stage);
 
+/* How to find holders. */
+enum hark_holders_way {
+	HARK_HOLDERS_AUTO,       /* by BPF where it may be used and is faster, else by /proc */
+	HARK_HOLDERS_PROC,       /* by /proc/PID/fd */
+	HARK_HOLDERS_BPF,        /* by BPF programs, which want CAP_BPF and CAP_PERFMON */
+	HARK_HOLDERS_BPF_MARKS,  /* by one of them alone: listeners of TCP and UDP, raw sockets */
+	HARK_HOLDERS_BPF_TABLES, /* any socket (Linux 5.17) */
+	HARK_HOLDERS_BPF_FILES,  /* any socket (Linux 5.8) */
+};
+
 /* Zero is the default for all: the listeners of all protocols, without any detail. */
 struct hark_query {
 	uint32_t details; /* of enum hark_detail */
@@ -53,6 +63,7 @@ struct hark_query {
 	 * current one alone. A selector that is about namespaces or containers means it anyway.
 	 */
 	bool all_namespaces;
+	enum hark_holders_way holders_way;
 };
 
 struct hark_snapshot;

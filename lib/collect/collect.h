@@ -55,11 +55,12 @@ int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
 int collect_replies(struct hark_source *source, struct question *questions, uint32_t n);
 
 /*
- * The holders of all sockets of the snapshot that have an inode, by /proc/PID/fd, and of their
+ * The holders of all sockets of the snapshot that have an inode, in this way, and of their
  * processes what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's
- * first_holder, n_holders, holders and holders_complete.
+ * first_holder, n_holders, holders, holders_complete and is_kernel.
  */
-int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
+int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
+		    enum hark_holders_way way);
 
 /* What the cgroup ids of the sockets stand for (origins), by the cgroup file systems below /sys. */
 int collect_origins(struct hark_source *source, struct hark_snapshot *snapshot);

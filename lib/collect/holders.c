@@ -20,20 +20,47 @@ void holders_found_fini(struct holders_found *found)
 {
 	array_fini(&found->finds);
 	array_fini(&found->processes);
+	array_fini(&found->kernel);
 	arena_fini(&found->arena);
 }
 
-static int number_inodes(const struct hark_snapshot *snapshot, struct hash *inodes)
+/* The wanted sockets' inodes, and what of those is needed to look for them. */
+struct wanted {
+	struct hash inodes;
+	ARRAY(struct holders_wanted) list;
+	uint32_t protocols;
+	bool has_others; /* beside those that BPF_PROGRAM_MARKS finds */
+};
+
+static void wanted_fini(struct wanted *wanted)
+{
+	hash_fini(&wanted->inodes);
+	array_fini(&wanted->list);
+}
+
+static int list_wanted(const struct hark_snapshot *snapshot, struct wanted *wanted)
 {
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
-		uint32_t inode = snapshot->sockets.items[i].inode;
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+		bool is_mptcp = socket->protocol == HARK_PROTOCOL_MPTCP;
+		uint32_t number = hash_get(&wanted->inodes, socket->inode);
 		int r;
 
-		if (!inode || hash_get(inodes, inode) != UINT32_MAX)
+		if (!socket->inode)
 			continue;
-		r = hash_put(inodes, inode, inodes->n);
+		wanted->protocols |= 1u << socket->protocol;
+		wanted->has_others |= !socket->is_listener;
+		if (number != UINT32_MAX) {
+			wanted->list.items[number].is_mptcp |= is_mptcp;
+			continue;
+		}
+		r = hash_put(&wanted->inodes, socket->inode, wanted->inodes.n);
+		if (r == 0)
+			r = array_reserve(&wanted->list, 1u);
 		if (r < 0)
 			return r;
+		wanted->list.items[wanted->list.n++] =
+			(struct holders_wanted){ .inode = socket->inode, .is_mptcp = is_mptcp };
 	}
 	return 0;
 }
@@ -163,6 +190,7 @@ struct blind_spots {
 	bool is_complete;         /* all processes of this /proc were looked into */
 	bool has_outer_processes; /* but there may be others */
 	uint32_t n_unheld;        /* sockets that those may hold */
+	bool *is_kernel;          /* by number of inode: no file refers to it */
 };
 
 /*
@@ -204,6 +232,9 @@ static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
 				(struct hark_holder){ .socket = i,
 						      .process = found->finds.items[k].process,
 						      .fd = found->finds.items[k].fd };
+		socket->is_kernel |= !n && blind->is_kernel[inode];
+		if (socket->is_kernel)
+			continue;
 		socket->holders_complete = blind->is_complete && (n || !blind->has_outer_processes);
 		if (n)
 			socket->holders = HARK_KNOWN;
@@ -223,9 +254,13 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 		.has_outer_processes = is_inner_pid_namespace(source),
 	};
 	uint32_t *first_of = reallocarray(NULL, inodes->n + 1, sizeof(*first_of));
-	int r = first_of ? move_processes(snapshot, found) : -ENOMEM;
+	int r;
 
+	blind.is_kernel = calloc(inodes->n + 1, sizeof(*blind.is_kernel));
+	r = first_of && blind.is_kernel ? move_processes(snapshot, found) : -ENOMEM;
 	if (r >= 0) {
+		for (uint32_t i = 0; i < found->kernel.n; i++)
+			blind.is_kernel[found->kernel.items[i]] = true;
 		group_finds(found, first_of, inodes->n);
 		r = join(snapshot, inodes, found, first_of, &blind);
 	}
@@ -238,10 +273,11 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 				"sockets are held by nobody in this PID namespace, and processes "
 				"outside of it cannot be seen");
 	free(first_of);
+	free(blind.is_kernel);
 	return r;
 }
 
-static int leave_unknown(struct hark_snapshot *snapshot, int error)
+static int leave_unknown(struct hark_snapshot *snapshot, enum hark_holders_way way, int error)
 {
 	bool is_denied = error == -EACCES || error == -EPERM;
 
@@ -254,6 +290,10 @@ static int leave_unknown(struct hark_snapshot *snapshot, int error)
 		if (socket->inode)
 			socket->holders = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
 	}
+	if (way >= HARK_HOLDERS_BPF)
+		return snapshot_note(snapshot, HARK_NOTE_HOLDERS,
+				     is_denied ? HARK_NOTE_PERMISSION : HARK_NOTE_UNSUPPORTED,
+				     error, "BPF could not be used (--debug tells why)");
 	if (error == -ENOENT)
 		return snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_UNSUPPORTED, error,
 				     "there is no /proc that lists processes");
@@ -262,25 +302,87 @@ static int leave_unknown(struct hark_snapshot *snapshot, int error)
 			     "/proc could not be read");
 }
 
-int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details)
+static int by_proc(struct holders_question *question, uint32_t only_pid, struct holders_found *found)
 {
-	struct hash inodes = { 0 };
+	question->only_pid = only_pid;
+	return holders_by_proc(question, found);
+}
+
+/* Whether process 1 may be looked into, as far as one link tells, which is quickly had. */
+static bool may_see_1(const struct hark_source *source)
+{
+	char target[1];
+
+	return readlinkat(source->proc_fd, "1/fd/0", target, sizeof(target)) >= 0 ||
+	       errno == ENOENT;
+}
+
+/* Process 1, which some kernels hide from programs, /proc may still show. */
+static int by_bpf(struct holders_question *question, enum bpf_program first,
+		  struct holders_found *found)
+{
+	int r = holders_by_bpf(question, first, found);
+
+	if (r < 0 || !found->hides_1)
+		return r;
+	if (question->source->proc_fd >= 0 && may_see_1(question->source))
+		return by_proc(question, 1, found);
+	found->n_denied++;
+	return 0;
+}
+
+static int find(struct holders_question *question, const struct wanted *wanted,
+		enum hark_holders_way way, struct holders_found *found)
+{
+	enum bpf_program first = wanted->has_others ? BPF_PROGRAM_TABLES : BPF_PROGRAM_MARKS;
+	int r;
+
+	switch (way) {
+	case HARK_HOLDERS_PROC:
+		return by_proc(question, 0, found);
+	case HARK_HOLDERS_BPF:
+		return by_bpf(question, first, found);
+	case HARK_HOLDERS_BPF_MARKS:
+	case HARK_HOLDERS_BPF_TABLES:
+	case HARK_HOLDERS_BPF_FILES:
+		question->is_program_chosen = true;
+		return by_bpf(question, BPF_PROGRAM_MARKS + (way - HARK_HOLDERS_BPF_MARKS), found);
+	case HARK_HOLDERS_AUTO:
+		break;
+	}
+	if (!holders_bpf_is_worth_it(question->source))
+		return by_proc(question, 0, found);
+	r = by_bpf(question, first, found);
+	if (r < 0 && r != -ENOMEM) {
+		holders_found_fini(found);
+		*found = (struct holders_found){ 0 };
+		r = by_proc(question, 0, found);
+	}
+	return r;
+}
+
+int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
+		    enum hark_holders_way way)
+{
+	struct wanted wanted = { 0 };
 	struct holders_found found = { 0 };
-	int r = number_inodes(snapshot, &inodes);
+	int r = list_wanted(snapshot, &wanted);
 
-	if (r >= 0 && inodes.n) {
+	if (r >= 0 && wanted.inodes.n) {
 		struct holders_question question = { .source = source,
-						     .inodes = &inodes,
-						     .n_inodes = inodes.n,
-						     .details = details };
+						     .snapshot = snapshot,
+						     .inodes = &wanted.inodes,
+						     .list = wanted.list.items,
+						     .details = details,
+						     .protocols = wanted.protocols };
 
-		r = holders_by_proc(&question, &found);
+		r = find(&question, &wanted, way, &found);
 	}
 	if (r >= 0)
-		r = join_found(source, snapshot, &inodes, &found);
+		r = join_found(source, snapshot, &wanted.inodes, &found);
 	else if (r != -ENOMEM)
-		r = leave_unknown(snapshot, r);
+		r = leave_unknown(snapshot, way, r);
 	holders_found_fini(&found);
-	hash_fini(&inodes);
+	wanted_fini(&wanted);
 	return r;
 }

@@ -7,11 +7,28 @@
 #include "rows.h"
 #include "source.h"
 
+/* The programs that find holders, in the order in which they are tried (lib/collect/holders_bpf.c). */
+enum bpf_program {
+	BPF_PROGRAM_MARKS,
+	BPF_PROGRAM_TABLES,
+	BPF_PROGRAM_FILES,
+	BPF_PROGRAM_N_,
+};
+
+struct holders_wanted {
+	uint32_t inode;
+	bool is_mptcp; /* some socket of this inode is MPTCP's */
+};
+
 struct holders_question {
 	struct hark_source *source;
-	const struct hash *inodes; /* inode of a wanted socket to its number, below n_inodes */
-	uint32_t n_inodes;
+	struct hark_snapshot *snapshot;    /* for notes */
+	const struct hash *inodes;         /* inode of a wanted socket to its number */
+	const struct holders_wanted *list; /* by number */
 	uint32_t details;
+	uint32_t protocols;     /* 1 << enum hark_protocol, of the wanted sockets */
+	uint32_t only_pid;      /* by /proc, look at no other process; 0: at all */
+	bool is_program_chosen; /* by BPF, use no other program */
 };
 
 /* One descriptor. */
@@ -25,11 +42,13 @@ struct holders_find {
 struct holders_found {
 	ARRAY(struct holders_find) finds;     /* in any order */
 	ARRAY(struct hark_process) processes; /* in any order; a pid may stand there twice */
+	ARRAY(uint32_t) kernel; /* inodes, by number: sockets that no file refers to */
 	struct arena arena;                   /* their texts */
 	uint32_t n_denied;                    /* of them, those that may not be looked into */
 	uint32_t n_failed;                    /* those that could not, for other reasons */
 	int error;                            /* why, of one of them */
 	bool hides_others;                    /* processes of other users are not even listed */
+	bool hides_1;                         /* process 1 was not looked at */
 	bool hit_limit;                       /* finds were left out */
 	bool hit_budget;                      /* texts were left out */
 };
@@ -38,5 +57,15 @@ void holders_found_fini(struct holders_found *found);
 
 /* By /proc/PID/fd. -ENOENT without a /proc, the errno of reading it, or -ENOMEM. */
 int holders_by_proc(const struct holders_question *question, struct holders_found *ret);
+
+/*
+ * By BPF, with this program or one after it. -ENOSYS where it is not built in or the source is not
+ * this machine, -EPERM, or why the last program could not be loaded or run.
+ */
+int holders_by_bpf(const struct holders_question *question, enum bpf_program first,
+		   struct holders_found *ret);
+
+/* Whether BPF is there at all and takes less time than /proc would. */
+bool holders_bpf_is_worth_it(const struct hark_source *source);
 
 #endif

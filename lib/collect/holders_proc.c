@@ -187,13 +187,6 @@ static void take_failure(struct worker *worker, uint32_t *pid, int error)
 	*pid = 0;
 }
 
-static int open_dir(int proc_fd, const char *path)
-{
-	int fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 /* Whether two tasks have one table; false also where the kernel does not say. */
 static bool share_table(const struct pass *pass, uint32_t a, uint32_t b)
 {
@@ -224,7 +217,7 @@ static int visit_tasks_of(struct worker *worker, uint32_t pid, int tasks_fd)
 				continue;
 			last = (uint32_t)tid;
 			snprintf(path, sizeof(path), "%u/fd", last);
-			fd = open_dir(tasks_fd, path);
+			fd = source_open_directory(tasks_fd, path);
 			r = fd < 0 ? fd : take_links(worker, fd);
 			if (fd >= 0)
 				close(fd);
@@ -247,7 +240,7 @@ static void visit_tasks(struct worker *worker, uint32_t *pid)
 	if (fstatat(worker->pass->proc_fd, path, &task, 0) < 0 ||
 	    task.st_nlink == LINKS_OF_ONE_TASK)
 		return;
-	fd = open_dir(worker->pass->proc_fd, path);
+	fd = source_open_directory(worker->pass->proc_fd, path);
 	r = fd < 0 ? fd : visit_tasks_of(worker, *pid, fd);
 	if (fd >= 0) {
 		int read = take_process(worker, fd, "..", *pid, first_find);
@@ -267,7 +260,7 @@ static void visit_process(struct worker *worker, uint32_t *pid)
 	int fd, r;
 
 	snprintf(path, sizeof(path), "%u/fd", *pid);
-	fd = open_dir(worker->pass->proc_fd, path);
+	fd = source_open_directory(worker->pass->proc_fd, path);
 	r = fd < 0 ? fd : take_links(worker, fd);
 	if (fd >= 0) {
 		int read = take_process(worker, fd, "..", *pid, first_find);
@@ -364,7 +357,7 @@ static int run(struct pass *pass, void (*visit)(struct worker *worker, uint32_t 
 static int run_for_unheld(struct pass *pass)
 {
 	const struct holders_question *question = pass->question;
-	bool *is_held = calloc(question->n_inodes, sizeof(*is_held));
+	bool *is_held = calloc(question->inodes->n, sizeof(*is_held));
 	uint32_t n_held = 0;
 	int r = 0;
 
@@ -380,7 +373,7 @@ static int run_for_unheld(struct pass *pass)
 			*held = true;
 		}
 	}
-	if (n_held < question->n_inodes) {
+	if (n_held < question->inodes->n) {
 		pass->is_held = is_held;
 		r = run(pass, visit_tasks);
 		pass->is_held = NULL;
@@ -449,8 +442,15 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 	struct pass pass = { .question = question,
 			     .proc_fd = question->source->proc_fd,
 			     .n_allowed = count_cpus() };
-	int r = process_list(pass.proc_fd, &pass.pids, &pass.n_pids);
+	uint32_t only_pid = question->only_pid;
+	int r = 0;
 
+	if (only_pid) {
+		pass.pids = &only_pid;
+		pass.n_pids = 1;
+	} else {
+		r = process_list(pass.proc_fd, &pass.pids, &pass.n_pids);
+	}
 	if (r < 0)
 		return r;
 	pass.finds_max = ROWS_MAX / pass.n_allowed;
@@ -470,6 +470,7 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 		holders_found_fini(&worker->found);
 		free(worker);
 	}
-	free(pass.pids);
+	if (pass.pids != &only_pid)
+		free(pass.pids);
 	return r;
 }

@@ -82,6 +82,14 @@ static void live_nl_close(struct hark_source *source, int handle)
 	close(handle);
 }
 
+static int live_bpf(struct hark_source *source, int command, union bpf_attr *attr, uint32_t size)
+{
+	int r = (int)syscall(SYS_bpf, command, attr, size);
+
+	(void)source;
+	return r < 0 ? -errno : r;
+}
+
 static int live_count_sk_lookups(struct hark_source *source)
 {
 	int fd = source->is_elsewhere ? fcntl(source->netns_fd, F_DUPFD_CLOEXEC, 0) :
@@ -93,8 +101,9 @@ static int live_count_sk_lookups(struct hark_source *source)
 
 	if (fd < 0)
 		return source->proc_fd < 0 ? -ENOENT : -errno;
-	r = syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof(attr)) < 0 ? -errno :
-									(int)attr.query.prog_cnt;
+	r = live_bpf(source, BPF_PROG_QUERY, &attr, sizeof(attr));
+	if (r >= 0)
+		r = (int)attr.query.prog_cnt;
 	close(fd);
 	return r;
 }
@@ -185,6 +194,7 @@ static const struct source_ops live_ops = {
 	.enter = live_enter,
 	.leave = live_leave,
 	.open_root = live_open_root,
+	.bpf = live_bpf,
 	.time = live_time,
 	.clock_ns = live_clock_ns,
 };
@@ -205,6 +215,15 @@ void source_close_live(struct hark_source *source)
 	if (source->sys_fd >= 0)
 		close(source->sys_fd);
 	source->proc_fd = source->sys_fd = -1;
+}
+
+int source_open_directory(int dir_fd, const char *path)
+{
+	int fd = dir_fd < 0 ? -1 : openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return dir_fd < 0 ? -ENOENT : -errno;
+	return fd;
 }
 
 ssize_t source_read_file(int dir_fd, const char *path, char *buffer, size_t size)

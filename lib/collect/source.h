@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct hark_source;
+union bpf_attr;
 
 struct source_ops {
 	/*
@@ -49,6 +50,11 @@ struct source_ops {
 	 * a descriptor that is the caller's, or -errno. NULL: there is none.
 	 */
 	int (*open_root)(struct hark_source *source);
+	/*
+	 * bpf(2): a descriptor, 0, or -errno. NULL: there is none, as where /proc is a fixture, whose
+	 * processes are not those that a program would see.
+	 */
+	int (*bpf)(struct hark_source *source, int command, union bpf_attr *attr, uint32_t size);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
 	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */
@@ -68,6 +74,9 @@ struct hark_source {
 /* This machine. A directory that cannot be opened is -1, and netlink works all the same. */
 void source_open_live(struct hark_source *ret);
 void source_close_live(struct hark_source *source);
+
+/* Opens a directory below another: a descriptor or -errno. */
+int source_open_directory(int dir_fd, const char *path);
 
 /*
  * The directory below which "net" is found. It is not /proc where a thread reads another namespace:

@@ -118,8 +118,8 @@ const char *hark_note_what_name(enum hark_note_what what)
 
 const char *hark_note_why_name(enum hark_note_why why)
 {
-	static const char *const names[] = { "permission", "interrupted", "unsupported",
-					     "failed",     "limit",       "fallback" };
+	static const char *const names[] = { "permission", "interrupted", "unsupported", "failed",
+					     "limit",      "fallback",    "method" };
 
 	return NAME_OF(names, why, HARK_NOTE_WHY_N_);
 }

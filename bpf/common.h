@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* What all programs share: their memory, and how a find goes into it. */
+#ifndef HARK_BPF_COMMON_H
+#define HARK_BPF_COMMON_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "shared.h"
+
+#define PIDTYPE_TGID 1
+
+/* Reads a member through an untrusted pointer. */
+#define READ(destination, pointer, member) \
+	bpf_probe_read_kernel(&(destination), sizeof(destination), \
+			      __builtin_preserve_access_index(&(pointer)->member))
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct bpf_memory memory;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_find);
+} finds SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_task);
+} tasks SEC(".maps");
+
+static __always_inline void add(struct bpf_filter *filter, __u64 number)
+{
+	__u32 bit = BPF_FILTER_HASH(number);
+
+	filter->words[bit >> 6 & ((1 << (BPF_FILTER_BITS - 6)) - 1)] |= 1ull << (bit & 63);
+}
+
+static __always_inline int may_have(const struct bpf_filter *filter, __u64 number)
+{
+	__u32 bit = BPF_FILTER_HASH(number);
+
+	return filter->words[bit >> 6 & ((1 << (BPF_FILTER_BITS - 6)) - 1)] >> (bit & 63) & 1;
+}
+
+static __always_inline void take_find(__u32 inode, __u32 fd)
+{
+	__u32 at = memory.n_finds++;
+	struct bpf_find *find = bpf_map_lookup_elem(&finds, &at);
+
+	if (!find)
+		return;
+	find->inode = inode;
+	find->fd = fd;
+}
+
+/* The file behind a descriptor of the reader's own. */
+static __always_inline struct file *own_file(int fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct files_struct *files = NULL;
+	struct fdtable *table = NULL;
+	struct file **array = NULL;
+	struct file *file = NULL;
+
+	READ(files, task, files);
+	READ(table, files, fdt);
+	READ(array, table, fd);
+	if (fd >= 0)
+		bpf_probe_read_kernel(&file, sizeof(file), array + fd);
+	return file;
+}
+
+/* The number of a thread group in the reader's PID namespace. */
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
+	struct signal_struct *signal = NULL;
+	struct pid *pid = NULL;
+	unsigned int level = 0;
+	int number = 0;
+
+	READ(pid, reader, thread_pid);
+	READ(level, pid, level);
+	READ(signal, task, signal);
+	bpf_probe_read_kernel(&pid, sizeof(pid),
+			      (void *)signal + bpf_core_field_offset(struct signal_struct, pids) +
+				      PIDTYPE_TGID * sizeof(pid));
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, nr));
+	return number;
+}
+
+static __always_inline void take_task(struct task_struct *task, __u32 first_find)
+{
+	__u32 at = memory.n_tasks++;
+	struct bpf_task *row = bpf_map_lookup_elem(&tasks, &at);
+	struct task_struct *leader = NULL;
+
+	if (!row)
+		return;
+	row->first_find = first_find;
+	row->pid = pid_of(task);
+	READ(leader, task, group_leader);
+	READ(row->command, leader, comm);
+	READ(row->cgroups, task, cgroups);
+}
+
+/* Counts a task whose table is looked at. They come by their number: 1 is the first. */
+static __always_inline void take_walked(struct task_struct *task)
+{
+	if (!memory.n_walked++)
+		memory.has_walked_1 = pid_of(task) == 1;
+}
+
+static __always_inline void learn_operations(void)
+{
+	struct file *file;
+
+	if (memory.has_begun)
+		return;
+	memory.has_begun = 1;
+	file = own_file(memory.any_socket);
+	READ(memory.socket_operations, file, f_op);
+}
+
+/* Takes a descriptor that is a wanted socket's. */
+static __always_inline void visit_file(struct file *file, __u32 fd)
+{
+	const void *operations = NULL;
+	struct inode *node = NULL;
+	unsigned long inode = 0;
+
+	if (!file)
+		return;
+	READ(operations, file, f_op);
+	if (operations != memory.socket_operations)
+		return;
+	READ(node, file, f_inode);
+	READ(inode, node, i_ino);
+	if (may_have(&memory.wanted, inode))
+		take_find(inode, fd);
+}
+
+#endif

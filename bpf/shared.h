@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the BPF programs and lib/collect/holders_bpf.c tell one another, in maps that both have in
+ * their memory.
+ */
+#ifndef HARK_BPF_SHARED_H
+#define HARK_BPF_SHARED_H
+
+/*
+ * A filter: a bit for each hash of a number. What was added is always found, and some of what was
+ * not. 16 KiB stay in the processor's nearest cache.
+ */
+#define BPF_FILTER_BITS 17
+#define BPF_FILTER_HASH(number) \
+	((unsigned int)(((unsigned long long)(number)*0x9E3779B97F4A7C15ull) >> \
+			(64 - BPF_FILTER_BITS)))
+
+struct bpf_filter {
+	unsigned long long words[1 << (BPF_FILTER_BITS - 6)];
+};
+
+/* A descriptor of a socket. */
+struct bpf_find {
+	unsigned int inode;
+	unsigned int fd;
+};
+
+/* A task with such descriptors. */
+struct bpf_task {
+	unsigned long long cgroups; /* the same for tasks that share their cgroups of all hierarchies */
+	unsigned int pid;           /* of its thread group, as the reader's PID namespace numbers it */
+	unsigned int first_find;    /* its finds go on to the next task's first */
+	char command[16];           /* of its thread group's leader */
+};
+
+/* Sockets of the reader's own that show the way to the kernel's tables. */
+enum bpf_guide {
+	BPF_GUIDE_TCP,
+	BPF_GUIDE_UDP,
+	BPF_GUIDE_UDPLITE,
+	BPF_GUIDE_RAW4,
+	BPF_GUIDE_RAW6,
+	BPF_GUIDE_N_,
+};
+#define BPF_GUIDES_MAX 8 /* a power of two, so that an index is easily held within it */
+
+/* The memory of a program. */
+struct bpf_memory {
+	/* In */
+	int guides[BPF_GUIDES_MAX]; /* descriptors; -1: its table need not be searched */
+	int any_socket;            /* descriptor of any socket of the reader's */
+	struct bpf_filter wanted;  /* inodes */
+	/* Out */
+	unsigned int n_finds; /* all that there were: beyond the size of their map they are lost */
+	unsigned int n_tasks;
+	unsigned int n_kernel_finds; /* the first ones: sockets that no file refers to */
+	unsigned int n_walked;       /* descriptor tables */
+	unsigned int has_walked_1;   /* that of process 1, which some kernels hide */
+	/* The program's own */
+	unsigned int has_begun;
+	const void *socket_operations; /* f_op of every socket's file */
+	struct bpf_filter files;
+	void *last_table, *last_group; /* of the task before */
+	unsigned int has_task;         /* it is in the map of tasks */
+	void *slots[64];
+	unsigned char buckets[512];
+};
+
+#endif

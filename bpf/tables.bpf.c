@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* Who holds which socket: every descriptor of every table is looked at. */
+#include "walk.h"
+
+static long visit_slot(__u64 i, void *data)
+{
+	struct walk *walk = data;
+
+	visit_file(memory.slots[i & (BITS_OF_A_WORD - 1)], walk->base + i);
+	return 0;
+}
+
+SEC("iter/task")
+int tables(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+
+	if (!task)
+		return 0;
+	learn_operations();
+	walk_task(task);
+	return 0;
+}
