@@ -13,7 +13,7 @@
 #define PIDTYPE_TGID 1
 
 /* Reads a member through an untrusted pointer. */
-#define READ(destination, pointer, member) \
+#define READ(destination, pointer, member)                         \
 	bpf_probe_read_kernel(&(destination), sizeof(destination), \
 			      __builtin_preserve_access_index(&(pointer)->member))
 

@@ -15,9 +15,9 @@
 /* A hash table of sockets. */
 struct chains {
 	__u64 buckets;
-	__u32 stride;  /* bytes of a bucket */
-	__u32 first;   /* where in a bucket its chain begins */
-	__u64 node;    /* the next of the chain */
+	__u32 stride; /* bytes of a bucket */
+	__u32 first;  /* where in a bucket its chain begins */
+	__u64 node;   /* the next of the chain */
 };
 
 static __always_inline void mark(struct sock *sock)
@@ -30,15 +30,18 @@ static __always_inline void mark(struct sock *sock)
 	if (!socket)
 		return;
 	bpf_probe_read_kernel(&inode, sizeof(inode),
-			      (void *)socket + bpf_core_field_offset(struct socket_alloc, vfs_inode) +
+			      (void *)socket +
+				      bpf_core_field_offset(struct socket_alloc, vfs_inode) +
 				      bpf_core_field_offset(struct inode, i_ino));
 	if (!may_have(&memory.wanted, inode))
 		return;
 	READ(file, socket, file);
-	if (file)
-		add(&memory.files, (__u64)file);
-	else
+	if (!file) {
 		take_find(inode, 0);
+		return;
+	}
+	add(&memory.files, (__u64)file);
+	memory.n_marked++;
 }
 
 static long visit_node(__u64 i, void *data)
@@ -72,7 +75,8 @@ static long visit_batch(__u64 i, void *data)
 {
 	struct chains *chains = data;
 
-	if (!chains->stride || bpf_probe_read_kernel(memory.buckets, BATCH_BYTES, (void *)chains->buckets))
+	if (!chains->stride ||
+	    bpf_probe_read_kernel(memory.buckets, BATCH_BYTES, (void *)chains->buckets))
 		return 1;
 	bpf_loop(BATCH_BYTES / chains->stride, visit_bucket, chains, 0);
 	chains->buckets += BATCH_BYTES / chains->stride * chains->stride;
@@ -165,6 +169,7 @@ int marks(struct bpf_iter__task *context)
 		bpf_loop(BPF_GUIDE_N_, mark_table, NULL, 0);
 		memory.n_kernel_finds = memory.n_finds;
 	}
-	walk_task(task);
+	if (memory.n_marked)
+		walk_task(task);
 	return 0;
 }

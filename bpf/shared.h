@@ -11,7 +11,7 @@
  * not. 16 KiB stay in the processor's nearest cache.
  */
 #define BPF_FILTER_BITS 17
-#define BPF_FILTER_HASH(number) \
+#define BPF_FILTER_HASH(number)                                                 \
 	((unsigned int)(((unsigned long long)(number)*0x9E3779B97F4A7C15ull) >> \
 			(64 - BPF_FILTER_BITS)))
 
@@ -27,10 +27,11 @@ struct bpf_find {
 
 /* A task with such descriptors. */
 struct bpf_task {
-	unsigned long long cgroups; /* the same for tasks that share their cgroups of all hierarchies */
-	unsigned int pid;           /* of its thread group, as the reader's PID namespace numbers it */
-	unsigned int first_find;    /* its finds go on to the next task's first */
-	char command[16];           /* of its thread group's leader */
+	unsigned long long
+		cgroups;  /* the same for tasks that share their cgroups of all hierarchies */
+	unsigned int pid; /* of its thread group, as the reader's PID namespace numbers it */
+	unsigned int first_find; /* its finds go on to the next task's first */
+	char command[16];        /* of its thread group's leader */
 };
 
 /* Sockets of the reader's own that show the way to the kernel's tables. */
@@ -48,8 +49,8 @@ enum bpf_guide {
 struct bpf_memory {
 	/* In */
 	int guides[BPF_GUIDES_MAX]; /* descriptors; -1: its table need not be searched */
-	int any_socket;            /* descriptor of any socket of the reader's */
-	struct bpf_filter wanted;  /* inodes */
+	int any_socket;             /* descriptor of any socket of the reader's */
+	struct bpf_filter wanted;   /* inodes */
 	/* Out */
 	unsigned int n_finds; /* all that there were: beyond the size of their map they are lost */
 	unsigned int n_tasks;
@@ -58,6 +59,7 @@ struct bpf_memory {
 	unsigned int has_walked_1;   /* that of process 1, which some kernels hide */
 	/* The program's own */
 	unsigned int has_begun;
+	unsigned int n_marked;         /* files */
 	const void *socket_operations; /* f_op of every socket's file */
 	struct bpf_filter files;
 	void *last_table, *last_group; /* of the task before */

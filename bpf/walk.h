@@ -50,7 +50,8 @@ static long visit_word(__u64 i, void *data)
 		return 1;
 	if (!open)
 		return 0;
-	if (bpf_probe_read_kernel(memory.slots, sizeof(memory.slots), &walk->array[i * BITS_OF_A_WORD]))
+	if (bpf_probe_read_kernel(memory.slots, sizeof(memory.slots),
+				  &walk->array[i * BITS_OF_A_WORD]))
 		return 1;
 	walk->base = i * BITS_OF_A_WORD;
 	bpf_loop(BITS_OF_A_WORD, visit_slot, walk, 0);

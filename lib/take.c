@@ -239,8 +239,7 @@ static int take_stages(struct taking *taking)
 		r = keep_matching(snapshot, selection, selection_matches_early);
 	end_stage(taking, HARK_STAGE_SELECTION);
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
-		r = holders_collect(source, snapshot, taking->details,
-				    taking->query->holders_way);
+		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way);
 	else if (r == 0)
 		leave_unheld(snapshot);
 	end_stage(taking, HARK_STAGE_HOLDERS);

@@ -235,8 +235,8 @@ static int find_member(const struct btf *btf, uint32_t at, const char *name, uin
 		if (*member) {
 			if (strcmp(member, name) != 0)
 				continue;
-			if (bits % 8 || (has_bit_fields &&
-					 BTF_MEMBER_BITFIELD_SIZE(members[i].offset)))
+			if (bits % 8 ||
+			    (has_bit_fields && BTF_MEMBER_BITFIELD_SIZE(members[i].offset)))
 				return -EOPNOTSUPP;
 			*offset += bits / 8;
 			return 0;

@@ -29,7 +29,7 @@ struct wanted {
 	struct hash inodes;
 	ARRAY(struct holders_wanted) list;
 	uint32_t protocols;
-	bool has_others; /* beside those that BPF_PROGRAM_MARKS finds */
+	bool has_connections;
 };
 
 static void wanted_fini(struct wanted *wanted)
@@ -49,7 +49,7 @@ static int list_wanted(const struct hark_snapshot *snapshot, struct wanted *want
 		if (!socket->inode)
 			continue;
 		wanted->protocols |= 1u << socket->protocol;
-		wanted->has_others |= !socket->is_listener;
+		wanted->has_connections |= !socket->is_listener;
 		if (number != UINT32_MAX) {
 			wanted->list.items[number].is_mptcp |= is_mptcp;
 			continue;
@@ -175,6 +175,9 @@ static int note_found(struct hark_snapshot *snapshot, const struct holders_found
 		r = note_things(snapshot, found->n_failed, HARK_NOTE_FAILED, found->error,
 				"one process could not be looked into",
 				"processes could not be looked into");
+	if (r >= 0 && found->is_partial)
+		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_UNSUPPORTED, 0,
+				  "the chosen program finds the holders of listeners alone");
 	if (r >= 0 && found->hit_limit)
 		r = snapshot_note(snapshot, HARK_NOTE_HOLDERS, HARK_NOTE_LIMIT, 0,
 				  "more descriptors hold sockets than are kept");
@@ -250,7 +253,7 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 {
 	struct blind_spots blind = {
 		.is_complete = !found->n_denied && !found->n_failed && !found->hides_others &&
-			       !found->hit_limit,
+			       !found->hit_limit && !found->is_partial,
 		.has_outer_processes = is_inner_pid_namespace(source),
 	};
 	uint32_t *first_of = reallocarray(NULL, inodes->n + 1, sizeof(*first_of));
@@ -302,7 +305,8 @@ static int leave_unknown(struct hark_snapshot *snapshot, enum hark_holders_way w
 			     "/proc could not be read");
 }
 
-static int by_proc(struct holders_question *question, uint32_t only_pid, struct holders_found *found)
+static int by_proc(struct holders_question *question, uint32_t only_pid,
+		   struct holders_found *found)
 {
 	question->only_pid = only_pid;
 	return holders_by_proc(question, found);
@@ -331,17 +335,19 @@ static int by_bpf(struct holders_question *question, enum bpf_program first,
 	return 0;
 }
 
-static int find(struct holders_question *question, const struct wanted *wanted,
-		enum hark_holders_way way, struct holders_found *found)
+static int find(struct holders_question *question, enum hark_holders_way way,
+		struct holders_found *found)
 {
-	enum bpf_program first = wanted->has_others ? BPF_PROGRAM_TABLES : BPF_PROGRAM_MARKS;
+	enum bpf_program first = way == HARK_HOLDERS_PROC ? BPF_PROGRAM_N_ :
+							    holders_bpf_choose(question);
 	int r;
 
 	switch (way) {
 	case HARK_HOLDERS_PROC:
 		return by_proc(question, 0, found);
 	case HARK_HOLDERS_BPF:
-		return by_bpf(question, first, found);
+		return by_bpf(question, first == BPF_PROGRAM_N_ ? BPF_PROGRAM_TABLES : first,
+			      found);
 	case HARK_HOLDERS_BPF_MARKS:
 	case HARK_HOLDERS_BPF_TABLES:
 	case HARK_HOLDERS_BPF_FILES:
@@ -350,7 +356,7 @@ static int find(struct holders_question *question, const struct wanted *wanted,
 	case HARK_HOLDERS_AUTO:
 		break;
 	}
-	if (!holders_bpf_is_worth_it(question->source))
+	if (first == BPF_PROGRAM_N_)
 		return by_proc(question, 0, found);
 	r = by_bpf(question, first, found);
 	if (r < 0 && r != -ENOMEM) {
@@ -374,9 +380,10 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 						     .inodes = &wanted.inodes,
 						     .list = wanted.list.items,
 						     .details = details,
-						     .protocols = wanted.protocols };
+						     .protocols = wanted.protocols,
+						     .has_connections = wanted.has_connections };
 
-		r = find(&question, &wanted, way, &found);
+		r = find(&question, way, &found);
 	}
 	if (r >= 0)
 		r = join_found(source, snapshot, &wanted.inodes, &found);

@@ -7,7 +7,7 @@
 #include "rows.h"
 #include "source.h"
 
-/* The programs that find holders, in the order in which they are tried (lib/collect/holders_bpf.c). */
+/* The programs that find holders (lib/collect/holders_bpf.c), in the order of trying. */
 enum bpf_program {
 	BPF_PROGRAM_MARKS,
 	BPF_PROGRAM_TABLES,
@@ -27,6 +27,7 @@ struct holders_question {
 	const struct holders_wanted *list; /* by number */
 	uint32_t details;
 	uint32_t protocols;     /* 1 << enum hark_protocol, of the wanted sockets */
+	bool has_connections;   /* among the wanted sockets */
 	uint32_t only_pid;      /* by /proc, look at no other process; 0: at all */
 	bool is_program_chosen; /* by BPF, use no other program */
 };
@@ -43,14 +44,15 @@ struct holders_found {
 	ARRAY(struct holders_find) finds;     /* in any order */
 	ARRAY(struct hark_process) processes; /* in any order; a pid may stand there twice */
 	ARRAY(uint32_t) kernel; /* inodes, by number: sockets that no file refers to */
-	struct arena arena;                   /* their texts */
-	uint32_t n_denied;                    /* of them, those that may not be looked into */
-	uint32_t n_failed;                    /* those that could not, for other reasons */
-	int error;                            /* why, of one of them */
-	bool hides_others;                    /* processes of other users are not even listed */
-	bool hides_1;                         /* process 1 was not looked at */
-	bool hit_limit;                       /* finds were left out */
-	bool hit_budget;                      /* texts were left out */
+	struct arena arena;     /* their texts */
+	uint32_t n_denied;      /* of them, those that may not be looked into */
+	uint32_t n_failed;      /* those that could not, for other reasons */
+	int error;              /* why, of one of them */
+	bool hides_others;      /* processes of other users are not even listed */
+	bool hides_1;           /* process 1 was not looked at */
+	bool is_partial;        /* some kinds of sockets were not looked for */
+	bool hit_limit;         /* finds were left out */
+	bool hit_budget;        /* texts were left out */
 };
 
 void holders_found_fini(struct holders_found *found);
@@ -65,7 +67,10 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 int holders_by_bpf(const struct holders_question *question, enum bpf_program first,
 		   struct holders_found *ret);
 
-/* Whether BPF is there at all and takes less time than /proc would. */
-bool holders_bpf_is_worth_it(const struct hark_source *source);
+/*
+ * The program that takes least for these, BPF_PROGRAM_N_ where /proc takes less still or BPF is not
+ * there.
+ */
+enum bpf_program holders_bpf_choose(const struct holders_question *question);
 
 #endif

@@ -39,10 +39,12 @@ static const struct program_image *const images[BPF_PROGRAM_N_];
 #endif
 
 /*
- * Descriptors of the whole host below which /proc is as fast: loading a program takes as long as
- * looking at so many.
+ * Open files of the whole host below which /proc is as fast as a program that must be loaded first,
+ * and those below which the longer loading of the larger program (1.2 ms) is not made up for by
+ * the faster walk (45 ns a file). docs/benchmarks.md has the measurement.
  */
-#define DESCRIPTORS_WORTH_IT 600
+#define FILES_WORTH_A_PROGRAM 500
+#define FILES_WORTH_MARKS     30000
 /* Room for so many finds and tasks at first; what is lost for want of room is fetched again. */
 #define FINDS_AT_FIRST 4096
 #define TASKS_AT_FIRST 1024
@@ -59,6 +61,7 @@ struct scan {
 	bool *is_settled; /* by number of inode: held, or the kernel's */
 	uint32_t n_settled;
 	bool has_walked_1;
+	bool has_proc; /* whose numbers are ours */
 };
 
 static bool is_wanted_protocol(const struct holders_question *question, enum hark_protocol protocol)
@@ -131,6 +134,8 @@ static int read_process(struct scan *scan, const struct bpf_task *task, const st
 	char path[16];
 	int fd, r;
 
+	if (!scan->has_proc)
+		return -EACCES;
 	snprintf(path, sizeof(path), "%u", task->pid);
 	fd = source_open_directory(scan->question->source->proc_fd, path);
 	if (fd < 0)
@@ -191,9 +196,8 @@ static int take_process(struct scan *scan, const struct bpf_task *task, const st
 			return r;
 	}
 	if (!process.command)
-		process.command =
-			arena_memdup(&scan->found->arena, task->command,
-				     strnlen(task->command, sizeof(task->command)));
+		process.command = arena_memdup(&scan->found->arena, task->command,
+					       strnlen(task->command, sizeof(task->command)));
 	r = process.command ? array_reserve(&scan->found->processes, 1u) : -ENOMEM;
 	if (r == 0)
 		scan->found->processes.items[scan->found->processes.n++] = process;
@@ -210,9 +214,8 @@ static int take_find(struct scan *scan, uint32_t number, uint32_t fd)
 	}
 	if (array_reserve(&found->finds, 1u) < 0)
 		return -ENOMEM;
-	found->finds.items[found->finds.n++] = (struct holders_find){
-		.inode = number, .process = found->processes.n, .fd = fd
-	};
+	found->finds.items[found->finds.n++] =
+		(struct holders_find){ .inode = number, .process = found->processes.n, .fd = fd };
 	scan->n_settled += !scan->is_settled[number];
 	scan->is_settled[number] = true;
 	return 0;
@@ -277,7 +280,7 @@ static int take_all(struct scan *scan, const struct program *program)
 			return -EBADMSG;
 		r = take_task(scan, &tasks[i], finds + first, end - first);
 	}
-	scan->has_walked_1 = memory->has_walked_1;
+	scan->has_walked_1 |= memory->has_walked_1;
 	return r;
 }
 
@@ -364,17 +367,23 @@ static int run_any(struct scan *scan, enum bpf_program first)
 	return r;
 }
 
-bool holders_bpf_is_worth_it(const struct hark_source *source)
+enum bpf_program holders_bpf_choose(const struct holders_question *question)
 {
 	char text[64];
 	const char *at = text;
-	uint64_t n;
+	uint64_t n = UINT64_MAX;
 
-	if (!source->ops->bpf || !images[0])
-		return false;
+	/* A /proc of another PID namespace numbers processes in another way than a program does. */
+	if (!question->source->ops->bpf || !images[0] ||
+	    !process_numbers_are_ours(question->source->proc_fd))
+		return BPF_PROGRAM_N_;
 	/* The first number is that of the open files. */
-	return source_read_file(source->proc_fd, "sys/fs/file-nr", text, sizeof(text)) <= 0 ||
-	       !text_take_u64(&at, 10, UINT64_MAX, &n) || n >= DESCRIPTORS_WORTH_IT;
+	if (source_read_file(question->source->proc_fd, "sys/fs/file-nr", text, sizeof(text)) > 0)
+		(void)text_take_u64(&at, 10, UINT64_MAX, &n);
+	if (n < FILES_WORTH_A_PROGRAM)
+		return BPF_PROGRAM_N_;
+	return question->has_connections || n < FILES_WORTH_MARKS ? BPF_PROGRAM_TABLES :
+								    BPF_PROGRAM_MARKS;
 }
 
 int holders_by_bpf(const struct holders_question *question, enum bpf_program first,
@@ -384,6 +393,7 @@ int holders_by_bpf(const struct holders_question *question, enum bpf_program fir
 		.question = question,
 		.found = ret,
 		.is_settled = calloc(question->inodes->n, sizeof(*scan.is_settled)),
+		.has_proc = process_numbers_are_ours(question->source->proc_fd),
 		.reader = { .arena = &ret->arena,
 			    .details = question->details,
 			    .budget = TEXT_BUDGET },
@@ -394,11 +404,16 @@ int holders_by_bpf(const struct holders_question *question, enum bpf_program fir
 		r = -ENOSYS;
 	if (r == 0)
 		r = run_any(&scan, first);
-	/* What hangs in no such table, or is in a namespace with tables of its own. */
-	if (r == 0 && first == BPF_PROGRAM_MARKS && scan.n_settled < question->inodes->n &&
-	    !question->is_program_chosen)
-		r = run_any(&scan, BPF_PROGRAM_TABLES);
+	/*
+	 * `marks` does not find what hangs in no table of listeners, or in one of a namespace of
+	 * its own; the others do not know what no file refers to.
+	 */
 	ret->hides_1 = !scan.has_walked_1;
+	if (r == 0 && scan.n_settled < question->inodes->n && question->is_program_chosen)
+		ret->is_partial = first == BPF_PROGRAM_MARKS;
+	else if (r == 0 && scan.n_settled < question->inodes->n)
+		r = run_any(&scan,
+			    first == BPF_PROGRAM_MARKS ? BPF_PROGRAM_TABLES : BPF_PROGRAM_MARKS);
 	ret->hit_budget |= scan.reader.hit_budget;
 	hash_fini(&scan.groups);
 	array_fini(&scan.members);

@@ -405,22 +405,6 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	return 0;
 }
 
-/*
- * Whether the pids of this /proc are those of our own PID namespace, and not of a fixture or
- * another.
- */
-static bool has_our_pids(int proc_fd)
-{
-	char target[16];
-	ssize_t length = readlinkat(proc_fd, "self", target, sizeof(target) - 1);
-	uint64_t pid;
-
-	if (length <= 0)
-		return false;
-	target[length] = '\0';
-	return text_to_u64(target, INT32_MAX, &pid) && pid == (uint64_t)getpid();
-}
-
 static bool lists(const struct pass *pass, uint32_t pid)
 {
 	for (uint32_t i = 0; i < pass->n_pids; i++)
@@ -454,7 +438,7 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 	if (r < 0)
 		return r;
 	pass.finds_max = ROWS_MAX / pass.n_allowed;
-	pass.may_compare = has_our_pids(pass.proc_fd);
+	pass.may_compare = process_numbers_are_ours(pass.proc_fd);
 	/* A PID namespace always has a process 1. */
 	ret->hides_others = pass.may_compare && !lists(&pass, 1);
 	pass.workers[0] = new_worker(&pass);

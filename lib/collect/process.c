@@ -215,3 +215,15 @@ int process_list(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n)
 	*ret_n = pids.n;
 	return 0;
 }
+
+bool process_numbers_are_ours(int proc_fd)
+{
+	char target[16];
+	ssize_t length = readlinkat(proc_fd, "self", target, sizeof(target) - 1);
+	uint64_t pid;
+
+	if (length <= 0)
+		return false;
+	target[length] = '\0';
+	return text_to_u64(target, INT32_MAX, &pid) && pid == (uint64_t)getpid();
+}

@@ -34,4 +34,10 @@ int process_list(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n);
 int process_set_cgroup(struct hark_process *process, struct arena *arena, const char *path,
 		       size_t length);
 
+/*
+ * Whether the pids of this /proc are those of our own PID namespace, and not of a fixture or
+ * another.
+ */
+bool process_numbers_are_ours(int proc_fd);
+
 #endif

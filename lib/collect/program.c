@@ -73,7 +73,7 @@ static void add_to_instruction(struct bpf_insn *instruction, uint32_t number)
 		instruction->imm += (int32_t)number;
 }
 
-/* Applies all relocations to one struct, which the kernel has at `at`; without code it only tries. */
+/* Applies all relocations to one struct, the kernel's at `at`; without code it only tries. */
 static int relocate(const struct program_image *image, const struct btf *btf, const char *name,
 		    uint32_t at, struct bpf_insn *code, struct program_failure *retfail)
 {

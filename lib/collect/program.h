@@ -44,14 +44,14 @@ struct program_image {
 	uint32_t n_code, n_functions, n_uses, n_relos;
 };
 
-#define PROGRAM_IMAGE(name, the_target) \
-	{ \
+#define PROGRAM_IMAGE(name, the_target)                                                     \
+	{                                                                                   \
 		.target = (the_target), .code = name##_code, .functions = name##_functions, \
-		.uses = name##_uses, .relos = name##_relos, \
-		.n_code = sizeof(name##_code) / sizeof(*name##_code), \
-		.n_functions = sizeof(name##_functions) / sizeof(*name##_functions), \
-		.n_uses = sizeof(name##_uses) / sizeof(*name##_uses), \
-		.n_relos = sizeof(name##_relos) / sizeof(*name##_relos), \
+		.uses = name##_uses, .relos = name##_relos,                                 \
+		.n_code = sizeof(name##_code) / sizeof(*name##_code),                       \
+		.n_functions = sizeof(name##_functions) / sizeof(*name##_functions),        \
+		.n_uses = sizeof(name##_uses) / sizeof(*name##_uses),                       \
+		.n_relos = sizeof(name##_relos) / sizeof(*name##_relos),                    \
 	}
 
 struct program_size {

@@ -19,7 +19,7 @@ WRONG = (
     (("--color",), "--color wants WHEN: auto (on a terminal, unless NO_COLOR is set), always, never"),
     (("--color=alwys",), '--color cannot be "alwys": did you mean "always"?'),
     (("--color", "blue"), '--color cannot be "blue": it is one of auto, always, never'),
-    (("--holders=bpff",), '--holders cannot be "bpff": it is one of auto, proc, none'),
+    (("--holders=bpff",), '--holders cannot be "bpff": did you mean "bpf"?'),
     (("--watch=soon",), '--watch wants seconds, from 0.01 to 86400, not "soon"'),
     (("--watch=nan",), '--watch wants seconds, from 0.01 to 86400, not "nan"'),
     (("--watch=0",), '--watch wants seconds, from 0.01 to 86400, not "0"'),

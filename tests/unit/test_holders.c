@@ -22,6 +22,8 @@
 
 #define NOBODY 65534
 
+static const struct source_ops no_ops;
+
 struct bed {
 	int proc;
 	struct hark_source source;
@@ -34,7 +36,7 @@ static int set_up(void **state)
 
 	assert_non_null(bed);
 	bed->proc = fixture_open();
-	bed->source = (struct hark_source){ .proc_fd = bed->proc, .sys_fd = -1 };
+	bed->source = (struct hark_source){ .ops = &no_ops, .proc_fd = bed->proc, .sys_fd = -1 };
 	bed->snapshot = snapshot_new();
 	assert_non_null(bed->snapshot);
 	*state = bed;
@@ -81,7 +83,8 @@ static void add_fd(struct bed *bed, const char *where, const char *fd, const cha
 
 static void collect(struct bed *bed, uint32_t details)
 {
-	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_AUTO), 0);
+	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_AUTO),
+			 0);
 }
 
 /* Checks a socket's holders against "PID:FD PID:FD ..." */

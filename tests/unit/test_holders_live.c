@@ -82,7 +82,8 @@ static const struct hark_socket *collect(struct bed *bed, uint32_t inode, uint32
 
 	assert_non_null(socket);
 	socket->inode = inode;
-	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_PROC), 0);
+	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_PROC),
+			 0);
 	return &bed->snapshot->sockets.items[bed->snapshot->sockets.n - 1];
 }
 
