@@ -46,6 +46,11 @@ struct source_ops {
 	int (*enter)(struct hark_source *source, const char *path, uint64_t inode);
 	void (*leave)(struct hark_source *source);
 	/*
+	 * Opens the directory below which other programs keep their state: "/", or a fixture of it;
+	 * a descriptor that is the caller's, or -errno. NULL: there is none.
+	 */
+	int (*open_root)(struct hark_source *source);
+	/*
 	 * bpf(2): a descriptor, 0, or -errno. NULL: there is none, as where /proc is a fixture,
 	 * whose processes are not those that a program would see.
 	 */
