@@ -42,6 +42,7 @@ static int choose_columns(struct list *list)
 {
 	const struct options *options = list->options;
 	const char *chosen = options->columns ? options->columns : "";
+	struct contents contents;
 	struct hark_error error;
 	char text[1024];
 
@@ -59,7 +60,8 @@ static int choose_columns(struct list *list)
 
 		chosen = length < (int)sizeof(text) ? text : chosen;
 	}
-	if (columns_parse(chosen, options->all_states, &list->columns, &error) < 0) {
+	contents = (struct contents){ options->all_states, options->all_namespaces };
+	if (columns_parse(chosen, contents, &list->columns, &error) < 0) {
 		complain("%s", error.text);
 		return STATUS_USAGE;
 	}

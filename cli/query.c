@@ -103,19 +103,23 @@ static void tell_slip(const char *word, bool is_first)
 			 suggestion.best);
 }
 
-/* Sockets of another namespace are not there to be matched: "nothing" would be no answer. */
+/* Who names a namespace that is none wonders less at an empty answer when told. */
 static void tell_netns(const struct hark_snapshot *snapshot, const char *wanted)
 {
 	const struct hark_namespace *own = hark_snapshot_namespace(snapshot, 0);
-	char inode[16];
 
-	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)own->inode);
-	if (own->inode && strcmp(wanted, inode) != 0 &&
-	    (!own->name || strcmp(wanted, own->name) != 0))
-		complain(
-			"only the network namespace that hark runs in is read, which is not \"%s\": "
-			"try ip netns exec, or nsenter --net",
-			wanted);
+	if (hark_snapshot_n_namespaces(snapshot) == 1 && own->presence != HARK_KNOWN)
+		complain("there is no network namespace \"%s\", or none that can be seen", wanted);
+}
+
+/* Those that are there, and into which nobody could look. Our own may merely not be meant. */
+static uint32_t count_unread(const struct hark_snapshot *snapshot)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < hark_snapshot_n_namespaces(snapshot); i++)
+		n += hark_snapshot_namespace(snapshot, i)->presence != HARK_KNOWN;
+	return n;
 }
 
 /* Words that are a port, or ports. */
@@ -139,6 +143,12 @@ int query_status(const struct hark_snapshot *snapshot, const struct options *opt
 		complain("nothing matched for certain: who holds %" PRIu32
 			 " of the sockets may not be seen, and any of them might",
 			 hark_snapshot_n_undecided(snapshot));
+		return STATUS_FAILED;
+	}
+	if (count_unread(snapshot)) {
+		complain("nothing matched for certain: %" PRIu32
+			 " of the network namespaces could not be read",
+			 count_unread(snapshot));
 		return STATUS_FAILED;
 	}
 	if (count_port_words(options) > 1)

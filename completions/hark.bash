@@ -23,7 +23,7 @@ _hark() {
                 sed -n 's/^  \( \{4\}\|\(-.\), \)\(--[a-z0-9-]*\).*/\2 \3/p')
         else
             words="tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established"
-            words+=" pid= user= unit= container= netns= dev="
+            words+=" pid= user= unit= container= pod= netns= dev="
             [[ $COMP_CWORD == 1 ]] && words+=" $commands"
         fi
         ;;

@@ -32,4 +32,4 @@ complete -c hark -n '__hark_follows --holders' -a 'auto proc none'
 complete -c hark -n '__hark_follows help; or test (count (commandline -opc)) = 1' -a '(__hark_commands)'
 complete -c hark -n 'string match -q -- "-*" (commandline -ct)' -a '(__hark_options)'
 complete -c hark -n 'not __hark_follows -o --columns --color --holders help' \
-    -a 'tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established pid= user= unit= container= netns= dev='
+    -a 'tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established pid= user= unit= container= pod= netns= dev='

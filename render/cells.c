@@ -9,6 +9,7 @@
 #define MAX_NAMES        8u
 #define CONTAINER_DIGITS 12u
 #define SERVICE          ".service"
+#define UUID_LENGTH      36u
 
 static void write_times(struct view *view, struct out *out, uint32_t n)
 {
@@ -428,6 +429,43 @@ enum style cell_write_unit(struct view *view, const struct row *row, struct out 
 	}
 	write_more(out, &names);
 	return STYLE_WEAK;
+}
+
+/* "cni-6f2c7c2e-...", "netns-...": what made it named it, and no person goes by that. */
+static bool is_machine_made(const char *name)
+{
+	size_t n = strlen(name);
+	const char *uuid = n >= UUID_LENGTH ? name + n - UUID_LENGTH : NULL;
+
+	return uuid && strspn(uuid, "0123456789abcdef-") == UUID_LENGTH && uuid[8] == '-' &&
+	       uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-';
+}
+
+enum style cell_write_namespace(struct view *view, const struct row *row, struct out *out)
+{
+	uint32_t netns = view_first(view, row)->netns;
+	const struct hark_namespace *namespace = hark_snapshot_namespace(view->snapshot, netns);
+	const struct hark_process *origin = hark_snapshot_namespace_origin(view->snapshot, netns);
+
+	if (!namespace)
+		return STYLE_PLAIN;
+	if (namespace->name && !(origin && is_machine_made(namespace->name))) {
+		escape_text(out, view->escape, namespace->name);
+	} else if (origin && origin->pod) {
+		out_text(out, "pod ");
+		cell_write_pod(view, out, origin);
+	} else if (origin && origin->container) {
+		write_belonging(view, out, origin);
+	} else if (namespace->name || namespace->mount) {
+		escape_text(out, view->escape,
+			    namespace->name ? namespace->name : namespace->mount);
+	} else if (netns == 0) {
+		out_text(out, "(here)");
+		return STYLE_WEAK;
+	} else if (namespace->inode) {
+		out_u64(out, namespace->inode);
+	}
+	return STYLE_PLAIN;
 }
 
 enum style cell_write_transport(struct view *view, const struct row *row, struct out *out)

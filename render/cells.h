@@ -33,6 +33,8 @@ void cell_write_local(struct view *view, struct out *out, const struct hark_sock
 void cell_write_remote(struct view *view, struct out *out, const struct hark_socket *socket);
 
 /* An interface by name, or its number. */
+/* The network namespace: its name, pod or container; else its number. */
+enum style cell_write_namespace(struct view *view, const struct row *row, struct out *out);
 void cell_write_interface(struct view *view, struct out *out, uint32_t netns, uint32_t ifindex);
 
 #endif

@@ -362,6 +362,9 @@ static const struct column columns[] = {
 	  write_inode, .is_number = true, .in_csv = true },
 	{ "cookie", "the kernel's identity of the socket", write_cookie, .in_csv = true },
 	{ "netns", "network namespace, by inode", write_netns, .is_number = true, .in_csv = true },
+	{ "namespace", "network namespace: its name, pod or container, else its number",
+	  cell_write_namespace, HARK_DETAIL_CGROUP, .give_way = GIVE_WAY_CUT, .least_width = 12,
+	  .header = "NETNS", .in_csv = true },
 	{ "queue", "listening: backlog/its limit; else bytes to read/to be sent", write_queue },
 	{ "recv-q", "bytes that wait to be read", write_receive, .is_number = true,
 	  .in_csv = true },
@@ -438,28 +441,32 @@ static int add_columns(struct columns *to, const char *list, bool is_added,
 	}
 }
 
-int columns_parse(const char *list, bool all_states, struct columns *ret, struct hark_error *reterr)
+int columns_parse(const char *list, struct contents contents, struct columns *ret,
+		  struct hark_error *reterr)
 {
 	struct columns chosen = { .n = 0 };
 	bool is_added = *list == '+';
 	int r;
 
 	if (is_added)
-		columns_default(all_states, &chosen);
+		columns_default(contents, &chosen);
 	r = add_columns(&chosen, list, is_added, reterr);
 	if (!r)
 		*ret = chosen;
 	return r;
 }
 
-void columns_default(bool all_states, struct columns *ret)
+void columns_default(struct contents contents, struct columns *ret)
 {
-	const char *list = all_states ? "transport,local,peer,state,holders,within" :
-					"proto,port,ipv4,ipv6,reach,holders,within";
+	const char *list = contents.all_states ? "transport,local,peer,state,holders,within" :
+						 "proto,port,ipv4,ipv6,reach,holders,within";
 	struct hark_error error;
-	int r;
+	int r = 0;
 
 	ret->n = 0;
+	if (contents.namespaces)
+		r = add_columns(ret, "namespace", false, &error);
+	assert(!r);
 	r = add_columns(ret, list, false, &error);
 	assert(!r);
 	(void)r;

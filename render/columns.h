@@ -32,15 +32,21 @@ struct columns {
 /* Columns by index, NULL past the last. */
 const struct column *column_at(size_t i);
 
+/* What a table is made of, for the choice of its columns. */
+struct contents {
+	bool all_states; /* connections, too */
+	bool namespaces; /* more than one network namespace */
+};
+
 /*
  * Reads "NAME,NAME" or, to add to what is shown without it, "+NAME,NAME". -EINVAL: *reterr says
  * which name is wrong, and what may have been meant.
  */
-int columns_parse(const char *list, bool all_states, struct columns *ret,
+int columns_parse(const char *list, struct contents contents, struct columns *ret,
 		  struct hark_error *reterr);
 
 /* Those of a table of single sockets, and those of CSV, where nobody chose. */
-void columns_default(bool all_states, struct columns *ret);
+void columns_default(struct contents contents, struct columns *ret);
 void columns_default_csv(struct columns *ret);
 
 /* What a snapshot has to be asked for to fill them (enum hark_detail). */

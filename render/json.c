@@ -236,6 +236,17 @@ static void write_belonging(struct out *out, const struct hark_process *process)
 	write_container(out, process);
 }
 
+static void write_origin(struct out *out, const struct hark_process *origin)
+{
+	if (!origin) {
+		LITERAL(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	write_belonging(out, origin);
+	out_char(out, '}');
+}
+
 static void write_holder(struct view *view, struct out *out, const struct hark_holder *holder)
 {
 	const struct hark_process *process = hark_snapshot_process(view->snapshot, holder->process);
@@ -294,13 +305,7 @@ static void write_holders(struct view *view, struct out *out, const struct hark_
 	LITERAL(out, ",\"holders_complete\":");
 	write_bool(out, socket->holders_complete);
 	LITERAL(out, ",\"origin\":");
-	if (origin) {
-		out_char(out, '{');
-		write_belonging(out, origin);
-		out_char(out, '}');
-	} else {
-		LITERAL(out, "null");
-	}
+	write_origin(out, origin);
 }
 
 static uint64_t netns_inode(const struct view *view, uint32_t netns)
@@ -422,6 +427,14 @@ static void write_namespaces(struct out *out, const struct hark_snapshot *snapsh
 			write_addresses(out, snapshot, namespace);
 		else
 			LITERAL(out, "null");
+		LITERAL(out, ",\"read\":");
+		write_bool(out, namespace->presence == HARK_KNOWN);
+		LITERAL(out, ",\"mount\":");
+		write_string(out, namespace->mount);
+		LITERAL(out, ",\"pid\":");
+		write_number(out, namespace->pid, namespace->pid);
+		LITERAL(out, ",\"origin\":");
+		write_origin(out, hark_snapshot_namespace_origin(snapshot, i));
 		out_char(out, '}');
 	}
 	out_char(out, ']');
@@ -444,6 +457,20 @@ static void write_sockets(struct out *out, const struct hark_snapshot *snapshot,
 	view_fini(&view);
 }
 
+/* What was not asked for, if that is known. */
+static void write_elsewhere(struct out *out, const struct hark_elsewhere *elsewhere)
+{
+	if (!elsewhere) {
+		LITERAL(out, "null");
+		return;
+	}
+	LITERAL(out, "{\"namespaces\":");
+	out_u64(out, elsewhere->n_namespaces);
+	LITERAL(out, ",\"listeners\":");
+	write_number(out, elsewhere->n_listeners != HARK_NONE, elsewhere->n_listeners);
+	out_char(out, '}');
+}
+
 int render_json(struct out *out, const struct hark_snapshot *snapshot,
 		const struct render_options *options)
 {
@@ -461,7 +488,9 @@ int render_json(struct out *out, const struct hark_snapshot *snapshot,
 	write_namespaces(out, snapshot);
 	LITERAL(out, ",\n\"sockets\":[\n");
 	write_sockets(out, snapshot, options, ",\n");
-	LITERAL(out, "]}\n");
+	LITERAL(out, "],\n\"elsewhere\":");
+	write_elsewhere(out, hark_snapshot_elsewhere(snapshot));
+	LITERAL(out, "}\n");
 	return out_flush(out);
 }
 

@@ -11,19 +11,39 @@ static enum escape escape_for(const struct render_options *options)
 	return options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
 }
 
-/* How often it befell; of holders the sentence itself says how many. */
+/* How often it befell; of holders and namespaces the sentence itself says how many. */
 static void write_count(struct out *out, const struct hark_note *note)
 {
-	if (note->what == HARK_NOTE_HOLDERS || note->count < 2)
+	if (note->what == HARK_NOTE_HOLDERS || note->what == HARK_NOTE_NAMESPACES ||
+	    note->count < 2)
 		return;
 	out_text(out, " (");
 	out_u64(out, note->count);
 	out_text(out, " times)");
 }
 
+/* "12 more listeners in 3 other network namespaces (hark -A)" */
+static void write_elsewhere(struct out *out, const struct hark_elsewhere *elsewhere)
+{
+	bool is_one = elsewhere->n_namespaces == 1;
+
+	out_text(out, "hark: ");
+	if (elsewhere->n_listeners != HARK_NONE) {
+		out_u64(out, elsewhere->n_listeners);
+		out_text(out, elsewhere->n_listeners == 1 ? " more listener in " :
+							    " more listeners in ");
+	}
+	out_u64(out, elsewhere->n_namespaces);
+	out_text(out, is_one ? " other network namespace" : " other network namespaces");
+	if (elsewhere->n_listeners == HARK_NONE)
+		out_text(out, is_one ? " has sockets, too" : " have sockets, too");
+	out_text(out, " (hark -A)\n");
+}
+
 int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options)
 {
+	const struct hark_elsewhere *elsewhere;
 	const struct hark_note *note;
 
 	for (uint32_t i = 0; (note = hark_snapshot_note(snapshot, i)); i++) {
@@ -39,5 +59,8 @@ int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 		}
 		out_char(out, '\n');
 	}
+	elsewhere = hark_snapshot_elsewhere(snapshot);
+	if (elsewhere)
+		write_elsewhere(out, elsewhere);
 	return out_flush(out);
 }

@@ -75,11 +75,26 @@ static void write_fact(struct view *view, struct out *out, enum fact fact,
 	cell_write_port(view, out, socket, socket->local_port);
 	out_text(out, text_of_fact(fact));
 	out_text(out, ": hark explain ");
+	if (socket->netns)
+		out_text(out, "-A ");
 	if (socket->protocol != HARK_PROTOCOL_TCP) {
 		out_text(out, protocol);
 		out_char(out, ' ');
 	}
 	out_u64(out, socket->local_port);
+}
+
+/* Sockets of one namespace stand together: how many there are, where not all are in our own. */
+static uint32_t count_namespaces(const struct view *view)
+{
+	const struct hark_socket *socket, *last = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; (socket = view_socket(view, i)); i++) {
+		n += !last || last->netns != socket->netns;
+		last = socket;
+	}
+	return last && last->netns ? n : 0;
 }
 
 /* Sockets of one protocol and port stand together, listeners first. */
@@ -103,7 +118,8 @@ void summary_write(struct view *view, struct out *out, const struct render_optio
 {
 	const struct hark_socket *about = NULL;
 	enum fact greatest = FACT_NOTHING;
-	uint32_t n_listeners, n_ports, n_sockets = hark_snapshot_n_sockets(view->snapshot);
+	uint32_t n_namespaces = count_namespaces(view), n_listeners, n_ports,
+		 n_sockets = hark_snapshot_n_sockets(view->snapshot);
 	size_t width;
 	struct out line;
 
@@ -126,6 +142,10 @@ void summary_write(struct view *view, struct out *out, const struct render_optio
 	if (n_sockets != n_listeners) {
 		out_text(&line, ", ");
 		write_count(&line, n_sockets - n_listeners, "other socket", "other sockets");
+	}
+	if (n_namespaces) {
+		out_text(&line, " in ");
+		write_count(&line, n_namespaces, "network namespace", "network namespaces");
 	}
 	if (about) {
 		size_t n = line.n;

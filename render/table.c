@@ -41,6 +41,17 @@ static bool has_holders(const struct hark_snapshot *snapshot)
 	return !hark_snapshot_n_sockets(snapshot);
 }
 
+/* Whose sockets are all of our own namespace needs no column for it. */
+static bool has_namespaces(const struct hark_snapshot *snapshot)
+{
+	const struct hark_socket *socket;
+
+	for (uint32_t i = 0; (socket = hark_snapshot_socket(snapshot, i)); i++)
+		if (socket->netns)
+			return true;
+	return false;
+}
+
 static const char *write_header(const struct column *column, char *header)
 {
 	for (size_t i = 0; i <= strlen(column->name); i++)
@@ -58,7 +69,9 @@ static void choose_columns(struct table *table, const struct render_options *opt
 	if (is_chosen)
 		all = *options->columns;
 	else
-		columns_default(options->all_states, &all);
+		columns_default((struct contents){ options->all_states,
+						   has_namespaces(table->view.snapshot) },
+				&all);
 	for (uint32_t i = 0; i < all.n; i++) {
 		const struct column *column = column_at(all.items[i]);
 
@@ -72,11 +85,11 @@ static void choose_columns(struct table *table, const struct render_options *opt
 			.least_width = column->least_width,
 			.may_vanish = !is_chosen && !strcmp(column->name, "within"),
 		};
+		/* tcp and udp need no word above them, and the table has none to spare. */
+		if (!is_chosen && !strcmp(column->name, "proto"))
+			table->grid_columns[n].header = "";
 		n++;
 	}
-	/* tcp and udp need no word above them, and the table has none to spare. */
-	if (!is_chosen && !options->all_states)
-		table->grid_columns[0].header = "";
 	table->columns.n = n;
 }
 

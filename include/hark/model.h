@@ -295,6 +295,12 @@ struct hark_note {
 	const char *detail; /* one sentence for a person, without a final stop */
 };
 
+/* What other network namespaces have, where they were not read. */
+struct hark_elsewhere {
+	uint32_t n_namespaces; /* with sockets in them */
+	uint32_t n_listeners;  /* in these, or HARK_NONE: not counted */
+};
+
 /* Names as scripts see them; NULL outside of the enumeration. */
 const char *hark_protocol_name(enum hark_protocol protocol);
 const char *hark_family_name(enum hark_family family); /* "inet", "inet6" */

@@ -116,6 +116,12 @@ const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snaps
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);
 const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot, uint32_t i);
 
+/*
+ * What the namespaces that nobody asked for have, as far as it came to light by the way; NULL where
+ * they have nothing, or it did not.
+ */
+const struct hark_elsewhere *hark_snapshot_elsewhere(const struct hark_snapshot *snapshot);
+
 /* True where no note tells of something missing (those for debugging apart). */
 bool hark_snapshot_is_complete(const struct hark_snapshot *snapshot);
 

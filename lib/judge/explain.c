@@ -101,8 +101,11 @@ int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selecti
 			explain_port(x, i, n);
 		else if (is_meant)
 			tell_others(x, i, n, selection);
+		if (i + n == snapshot->sockets.n ||
+		    socket_at(x, i + n)->netns != socket_at(x, i)->netns)
+			tell_settings(x, socket_at(x, i)->netns);
 	}
-	tell_settings(x, 0);
+	tell_unread(x);
 	if (x->has_failed) {
 		hark_explanation_free(x);
 		return -ENOMEM;

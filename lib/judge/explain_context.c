@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds a listener, how its server is told what to serve, and which settings are behind it. */
+/* Who holds a listener, and how its server is told what to serve. */
 #include <string.h>
 
 #include "explanation.h"
@@ -24,8 +24,7 @@ static bool is_same_pool(const struct hark_process *a, const struct hark_process
 			  is_same(a->unit, b->unit) && is_same(a->container, b->container));
 }
 
-/* "apache2.service", "docker container 3f2a9c1b7d5e"; NULL: neither is known. */
-static const char *origin_text(struct hark_explanation *x, const struct hark_process *process)
+const char *origin_text(struct hark_explanation *x, const struct hark_process *process)
 {
 	if (!process)
 		return NULL;
@@ -227,8 +226,8 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike)
 	}
 }
 
-/* Whether this is the first time; a server is told of once, however many ports it has. */
-static bool note_hint(struct hark_explanation *x, const char *code)
+/* A server is told of once, however many ports it has. */
+bool is_first_hint(struct hark_explanation *x, const char *code)
 {
 	const char **hint;
 
@@ -252,58 +251,10 @@ void tell_hints(struct hark_explanation *x, uint32_t first, uint32_t n)
 	for (uint32_t h = range.first; h < range.end; h++) {
 		const struct server_hint *hint = server_hint_for(process_of(x, h));
 
-		if (hint && note_hint(x, hint->code))
+		if (hint && is_first_hint(x, hint->code))
 			add_finding(x, HARK_FINDING_PART, hint->code,
 				    x->snapshot->holders.items[h].socket,
 				    say(x, "To change it for %s: %s", hint->server, hint->text),
 				    NULL);
 	}
-}
-
-static void tell_bindv6only(struct hark_explanation *x, const struct hark_namespace *namespace)
-{
-	bool is_on = namespace->bindv6only == HARK_YES;
-	const char *exception = "";
-
-	if (x->exception != HARK_NONE)
-		exception = say(x, " %s shows it: the option is %s there all the same.",
-				name_of(x, socket_at(x, x->exception)), is_on ? "off" : "on");
-	add_finding(
-		x, HARK_FINDING_HEADLINE, is_on ? "bindv6only-on" : "bindv6only-off", HARK_NONE,
-		say(x,
-		    "net.ipv6.bindv6only is %u here: a new IPv6 socket begins with IPV6_V6ONLY %s. That "
-		    "is only the default, which a program overrides for its own sockets by "
-		    "setsockopt().%s Sockets that exist keep what they have when it is changed.",
-		    is_on, is_on ? "on, for IPv6 only" : "off, as dual-stack", exception),
-		is_on ? "/proc/sys/net/ipv6/bindv6only is 1" :
-			"/proc/sys/net/ipv6/bindv6only is 0");
-}
-
-void tell_settings(struct hark_explanation *x, uint32_t netns)
-{
-	const struct hark_namespace *namespace = &x->snapshot->namespaces.items[netns];
-
-	if (!x->has_listener)
-		return;
-	if (x->has_ipv6 && namespace->ipv6_disabled == HARK_YES)
-		add_finding(
-			x, HARK_FINDING_HEADLINE, "ipv6-disabled", HARK_NONE,
-			"IPv6 is disabled here. That takes away the IPv6 addresses, not the IPv6 sockets: one "
-			"that is dual-stack goes on serving IPv4, and netstat goes on calling it \"tcp6\" or "
-			"\"udp6\"; one that is for IPv6 only gets nothing.",
-			"/proc/sys/net/ipv6/conf/all/disable_ipv6 is 1");
-	if (x->has_wildcard && namespace->bindv6only != HARK_UNKNOWN)
-		tell_bindv6only(x, namespace);
-	if (namespace->sk_lookup == HARK_YES)
-		add_finding(
-			x, HARK_FINDING_HEADLINE, "sk-lookup", HARK_NONE,
-			"A BPF sk_lookup program is attached here. It can hand a packet to a socket of "
-			"another address or port, before the kernel looks for one; what the kernel answered "
-			"above takes it into account.",
-			"BPF_PROG_QUERY tells of a program in this network namespace");
-	add_finding(
-		x, HARK_FINDING_HEADLINE, "firewall-unread", HARK_NONE,
-		"This tells who gets a packet that arrives here. Whether a firewall lets it arrive was "
-		"not looked at.",
-		NULL);
 }

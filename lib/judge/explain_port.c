@@ -47,9 +47,9 @@ static struct summary sum_up(const struct hark_explanation *x, uint32_t first, u
 	return sum;
 }
 
-static const char *reach_text(int reach)
+static const char *reach_text(int reach, uint32_t netns)
 {
-	return reach == HARK_REACH_HOST ? "this host" :
+	return reach == HARK_REACH_HOST ? host_text(netns) :
 	       reach == HARK_REACH_LINK ? "its own network link" :
 					  NULL;
 }
@@ -69,13 +69,14 @@ static const char *via_text(const struct summary *sum)
 }
 
 /* "IPv4 and IPv6, both through one IPv6 socket", "IPv4 only, from this host only" */
-static const char *served_text(struct hark_explanation *x, const struct summary *sum)
+static const char *served_text(struct hark_explanation *x, const struct summary *sum,
+			       uint32_t netns)
 {
 	int only = sum->serves[HARK_FAMILY_INET] ? HARK_FAMILY_INET : HARK_FAMILY_INET6;
 	const char *from[HARK_FAMILY_N_], *list;
 
 	for (int family = 0; family < HARK_FAMILY_N_; family++)
-		from[family] = sum->serves[family] ? reach_text(sum->reach[family]) : NULL;
+		from[family] = sum->serves[family] ? reach_text(sum->reach[family], netns) : NULL;
 	if (!sum->serves[0] || !sum->serves[1]) {
 		list = say(x, "%s%s%s", family_text(only), sum->is_unknown[!only] ? "" : " only",
 			   via_text(sum));
@@ -90,6 +91,14 @@ static const char *served_text(struct hark_explanation *x, const struct summary 
 		   from[1] ? from[1] : "", from[1] ? " only)" : "", via_text(sum));
 }
 
+/* " in network namespace blue", or nothing. */
+static const char *where_text(struct hark_explanation *x, const struct hark_socket *socket)
+{
+	const char *where = in_namespace_text(x, socket->netns);
+
+	return where ? say(x, " %s", where) : "";
+}
+
 static const char *port_text(struct hark_explanation *x, const struct hark_socket *socket)
 {
 	const char *protocol = hark_protocol_name((enum hark_protocol)socket->protocol);
@@ -99,7 +108,7 @@ static const char *port_text(struct hark_explanation *x, const struct hark_socke
 		upper[i] = (char)(protocol[i] >= 'a' && protocol[i] <= 'z' ?
 					  protocol[i] - 'a' + 'A' :
 					  protocol[i]);
-	return say(x, "%s port %u", upper, socket->local_port);
+	return say(x, "%s port %u%s", upper, socket->local_port, where_text(x, socket));
 }
 
 /* Raw and ping sockets answer nothing: each gets a copy. */
@@ -111,10 +120,10 @@ static const char *copies_text(struct hark_explanation *x, const struct hark_soc
 								  "IPv6";
 
 	if (socket->protocol == HARK_PROTOCOL_ICMP)
-		return say(x, "Ping sockets get the %s echo replies with identifier %u.", families,
-			   socket->local_port);
-	return say(x, "Raw sockets get a copy of each %s packet of IP protocol %u%s.", families,
-		   socket->local_port,
+		return say(x, "Ping sockets%s get the %s echo replies with identifier %u.",
+			   where_text(x, socket), families, socket->local_port);
+	return say(x, "Raw sockets%s get a copy of each %s packet of IP protocol %u%s.",
+		   where_text(x, socket), families, socket->local_port,
 		   socket->local_port == 1  ? " (ICMP)" :
 		   socket->local_port == 58 ? " (ICMPv6)" :
 					      "");
@@ -130,7 +139,7 @@ void tell_headline(struct hark_explanation *x, uint32_t first, uint32_t n)
 	if (is_copied_to(socket))
 		text = copies_text(x, socket, &sum);
 	else if (sum.serves[0] || sum.serves[1])
-		text = say(x, "%s answers %s%s%s%s.", port, served_text(x, &sum),
+		text = say(x, "%s answers %s%s%s%s.", port, served_text(x, &sum, socket->netns),
 			   sum.is_unknown[unserved] ? "; whether it answers " : "",
 			   sum.is_unknown[unserved] ? family_text(unserved) : "",
 			   sum.is_unknown[unserved] ? " is not known" : "");
@@ -138,11 +147,12 @@ void tell_headline(struct hark_explanation *x, uint32_t first, uint32_t n)
 		text = say(x, "What %s answers is not known.", port);
 	else if (sum.is_grouped)
 		text = say(x,
-			   "%s gets nothing that is sent to this host itself, only multicast or "
+			   "%s gets nothing that is sent to %s itself, only multicast or "
 			   "broadcast.",
-			   port);
+			   port, host_text(socket->netns));
 	else
-		text = say(x, "%s is open, but answers at no address of this host.", port);
+		text = say(x, "%s is open, but answers at no address of %s.", port,
+			   host_text(socket->netns));
 	add_finding(x, HARK_FINDING_HEADLINE, "port", first, text, NULL);
 }
 

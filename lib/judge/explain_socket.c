@@ -281,9 +281,11 @@ static const char *nothing_text(struct hark_explanation *x, const struct alike *
 		return nothing;
 	if (answer->why == HARK_WHY_NO_ADDRESS)
 		return say(x, "%s, as %s has no %s address", nothing,
-			   socket->device ? "that interface" : "this host", family_text(family));
+			   socket->device ? "that interface" : host_text(socket->netns),
+			   family_text(family));
 	if (answer->why == HARK_WHY_MULTICAST || answer->why == HARK_WHY_BROADCAST)
-		return say(x, "%s that are sent to this host itself, only those to its %s", nothing,
+		return say(x, "%s that are sent to %s itself, only those to its %s", nothing,
+			   host_text(socket->netns),
 			   answer->why == HARK_WHY_MULTICAST ? "multicast group" :
 							       "broadcast address");
 	if (answer->why != HARK_WHY_V6ONLY)
@@ -343,8 +345,8 @@ void tell_answer(struct hark_explanation *x, const struct alike *alike, enum har
 		places = socket->device ? NULL :
 					  list_places(x, namespace->first_place,
 						      namespace->n_places, family);
-		text = say(x, "%s every %s%s to this host%s%s%s%s", gets,
-			   is_copied_to(socket) ? "such " : "", packet,
+		text = say(x, "%s every %s%s to %s%s%s%s%s", gets,
+			   is_copied_to(socket) ? "such " : "", packet, host_text(socket->netns),
 			   socket->device ? " that arrives on that interface" : "",
 			   places ? " (" : "", places ? places : "", places ? ")" : "");
 		break;

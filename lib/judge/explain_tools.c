@@ -116,6 +116,12 @@ static const char *confusion_text(const struct hark_socket *socket)
 	return " in either case";
 }
 
+/* They know of no namespace but the one that they run in. */
+static const char *inside_text(const struct hark_socket *socket)
+{
+	return socket->netns ? "Inside that namespace, " : "";
+}
+
 static void tell_ipv6_tools(struct hark_explanation *x, uint32_t i, const struct listing *listing,
 			    const char *it)
 {
@@ -133,8 +139,8 @@ static void tell_ipv6_tools(struct hark_explanation *x, uint32_t i, const struct
 			socket->v6only != HARK_UNKNOWN;
 
 	add_finding(x, HARK_FINDING_DETAIL, codes[ipv4->verdict], i,
-		    say(x, "%s leave %s out, %s. %s%s.%s", listing->filter, it,
-			why_left_out(x, ipv4, it), netstat_text(x, socket, listing, it),
+		    say(x, "%s%s leave %s out, %s. %s%s.%s", inside_text(socket), listing->filter,
+			it, why_left_out(x, ipv4, it), netstat_text(x, socket, listing, it),
 			confusion_text(socket), ss_tells ? ss_text(x, socket, listing) : ""),
 		    say(x, "/proc/net/%s6 lists %s%s", netstat_file(socket), it,
 			is_wildcard ? ", and has no column for IPV6_V6ONLY" : ""));
@@ -152,7 +158,7 @@ void tell_tools(struct hark_explanation *x, const struct alike *alike)
 		tell_ipv6_tools(x, alike->first, listing, it);
 	else
 		add_finding(x, HARK_FINDING_DETAIL, "shown-as-ipv4", alike->first,
-			    say(x, "%s list %s; %s.", listing->filter, it,
+			    say(x, "%s%s list %s; %s.", inside_text(socket), listing->filter, it,
 				netstat_text(x, socket, listing, it)),
 			    say(x, "/proc/net/%s lists %s", netstat_file(socket), it));
 }

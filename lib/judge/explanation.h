@@ -102,7 +102,27 @@ void tell_tools(struct hark_explanation *x, const struct alike *alike);
 /* How the well-known servers that hold a port's sockets are told which families to serve. */
 void tell_hints(struct hark_explanation *x, uint32_t first, uint32_t n);
 
-/* bindv6only, disable_ipv6 and the like: once, behind all ports, as far as they matter. */
+/* "in network namespace blue"; NULL for our own. */
+const char *in_namespace_text(struct hark_explanation *x, uint32_t netns);
+
+static inline const char *host_text(uint32_t netns)
+{
+	return netns ? "that namespace" : "this host";
+}
+
+/* "apache2.service", "docker container 3f2a9c1b7d5e"; NULL: neither is known. */
+const char *origin_text(struct hark_explanation *x, const struct hark_process *process);
+
+/* Whether a hint with that code is given for the first time. */
+bool is_first_hint(struct hark_explanation *x, const char *code);
+
+/*
+ * bindv6only, disable_ipv6 and the like: behind all ports of the namespace, as far as they matter,
+ * and were not told before.
+ */
 void tell_settings(struct hark_explanation *x, uint32_t netns);
+
+/* What was not looked at: at the end. */
+void tell_unread(struct hark_explanation *x);
 
 #endif

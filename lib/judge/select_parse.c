@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <hark/snapshot.h>
 
@@ -24,6 +25,8 @@
 
 #define DIGITS   "0123456789"
 #define MAX_PORT 65535u
+/* PID_MAX_LIMIT of the kernel's threads.h; the least inode of a namespace is 0xeffffff7. */
+#define MAX_PID (4u * 1024 * 1024)
 /* Beyond what anybody writes; a limit on what a program may make of us. */
 #define MAX_TERMS 100000u
 /* Room for the name of any protocol or state. */
@@ -420,9 +423,28 @@ static int read_numbered(struct reader *reader, enum term_kind kind, const char 
 	return add_text(reader, kind, text, text_to_u64(text, UINT64_MAX, &number) ? number : 0);
 }
 
+/*
+ * A name, a number, or what stands for one: the file that a namespace is mounted on, or a process
+ * (inodes of namespaces begin far above the pids). The number is looked up at once, as that of a
+ * user is.
+ */
 static int read_netns(struct reader *reader, const char *text)
 {
-	return read_numbered(reader, TERM_NETNS, text);
+	char process[32];
+	const char *path = text;
+	struct stat status;
+	uint64_t pid;
+
+	if (text_to_u64(text, MAX_PID, &pid)) {
+		snprintf(process, sizeof(process), "/proc/%u/ns/net", (unsigned int)pid);
+		path = process;
+	}
+	if (path[0] != '/')
+		return read_numbered(reader, TERM_NETNS, text);
+	if (stat(path, &status) < 0)
+		return reader_complain(reader, "there is no network namespace at %.60s: %s", path,
+				       strerror(errno));
+	return add_text(reader, TERM_NETNS, text, status.st_ino);
 }
 
 static int read_device(struct reader *reader, const char *text)

@@ -43,7 +43,7 @@ static const struct {
 	[HARK_WHY_BOUND] = { "bound", "the socket is bound to other addresses" },
 	[HARK_WHY_NO_ADDRESS] = { "no-address", "there is no local address of this family" },
 	[HARK_WHY_NOT_LOCAL] = { "not-local",
-				 "the socket is bound to an address that this host does not have" },
+				 "the socket is bound to an address that is not local" },
 	[HARK_WHY_MULTICAST] = { "multicast", "the socket is bound to a multicast group" },
 	[HARK_WHY_BROADCAST] = { "broadcast", "the socket is bound to a broadcast address" },
 	[HARK_WHY_SHADOWED] = { "shadowed", "another socket gets it" },

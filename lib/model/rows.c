@@ -305,6 +305,11 @@ const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot,
 	return ROW_AT(snapshot->notes, i);
 }
 
+const struct hark_elsewhere *hark_snapshot_elsewhere(const struct hark_snapshot *snapshot)
+{
+	return snapshot->elsewhere.n_namespaces ? &snapshot->elsewhere : NULL;
+}
+
 bool hark_snapshot_is_complete(const struct hark_snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->notes.n; i++)

@@ -43,6 +43,7 @@ struct hark_snapshot {
 	uint8_t origin[HARK_PROTOCOL_N_][HARK_FAMILY_N_]; /* enum rows_origin */
 	ARRAY(struct hark_addr) broadcasts;               /* IFA_BROADCAST */
 	/* And again of all: */
+	struct hark_elsewhere elsewhere; /* no namespaces: nothing is known */
 	const char *host;
 	const char *kernel;
 	uint32_t n_undecided; /* by the selection, for want of their holders */

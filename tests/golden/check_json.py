@@ -30,7 +30,8 @@ HOLDER = {"pid": int, "fd": int, "command": TEXT, "executable": TEXT, "user": TE
           "container": TEXT}
 NOTE = {"what": str, "why": str, "count": int}
 NAMESPACE = {"netns": NUMBER, "name": TEXT, "bindv6only": TRI, "ipv6_disabled": TRI,
-             "addresses": (list, type(None))}
+             "addresses": (list, type(None)), "read": bool, "mount": TEXT, "pid": NUMBER,
+             "origin": (dict, type(None))}
 ADDRESS = {"address": str, "interface": TEXT, "scope": str}
 ANSWER_MORE = ["why", "addresses", "shadowed_by"]
 

@@ -114,7 +114,9 @@ int main(int argc, char **argv)
 		if (read_option(argv[i], &options, &list, &repeat) < 0)
 			return 2;
 	if (list) {
-		if (columns_parse(list, options.all_states, &columns, &error) < 0) {
+		const struct contents contents = { .all_states = options.all_states };
+
+		if (columns_parse(list, contents, &columns, &error) < 0) {
 			fprintf(stderr, "%s\n", error.text);
 			return 2;
 		}

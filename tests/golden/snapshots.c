@@ -6,6 +6,7 @@
 #include "snapshots.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -493,6 +494,61 @@ static struct hark_snapshot *rich(void)
 	return s;
 }
 
+/* A namespace of a kind, with a listener at ports that others have, too. */
+static void add_namespace(struct hark_snapshot *s, struct hark_namespace row,
+			  struct hark_process origin)
+{
+	struct hark_namespace *namespace = snapshot_begin_namespace(s);
+	struct hark_socket *socket;
+
+	*namespace = row;
+	namespace->inode = 4026532200 + s->namespaces.n;
+	namespace->places_presence = row.presence;
+	if (origin.cgroup) {
+		s->namespace_origins.items[s->namespace_origins.n - 1] = s->origins.n;
+		*array_push(&s->origins) = origin;
+	}
+	if (row.presence != HARK_KNOWN)
+		return;
+	socket = tcp(s, V4, "0.0.0.0", 80);
+	socket->netns = snapshot_netns(s);
+	answer(s, socket, V4, HARK_REACH_PRIVATE);
+	hold(s, process(s, 5000 + s->namespaces.n, 0, "nginx", NULL), 6);
+}
+
+/* The whole host. */
+static struct hark_snapshot *everywhere(void)
+{
+	static const char container[] =
+		"3f2a9c1b7d5e00112233445566778899aabbccddeeff00112233445566778899";
+	static const char pod[] = "6a35b5a1-3f0c-4c62-9d1e-0c8b5a1e2f3d";
+	struct hark_snapshot *s = begin();
+
+	s->namespace_origins.n = 0;
+	*array_push(&s->namespace_origins) = HARK_NONE;
+	answer(s, tcp(s, V4, "0.0.0.0", 80), V4, HARK_REACH_PRIVATE);
+	hold(s, process(s, 842, 0, "nginx", "nginx.service"), 6);
+	add_namespace(s, (struct hark_namespace){ .name = "blue", .bindv6only = HARK_YES },
+		      (struct hark_process){ .uid = HARK_NONE });
+	add_namespace(s,
+		      (struct hark_namespace){ .name = "cni-0f3b8f2e-7f5d-4a7e-9a53-1b9d3c5e7f90",
+					       .pid = 4711 },
+		      (struct hark_process){ .cgroup = "/kubepods", .pod = pod });
+	add_namespace(s, (struct hark_namespace){ .mount = "/srv/evil \x1b[31m\n", .pid = 4712 },
+		      (struct hark_process){ .cgroup = "/user.slice" });
+	add_namespace(s,
+		      (struct hark_namespace){ .mount = "/run/docker/netns/3f2a9c1b7d5e",
+					       .pid = 4713 },
+		      (struct hark_process){
+			      .cgroup = "/docker", .container = container, .runtime = "docker" });
+	add_namespace(s, (struct hark_namespace){ .pid = 4714 }, (struct hark_process){ .uid = 0 });
+	add_namespace(s, (struct hark_namespace){ .name = "secret", .presence = HARK_DENIED },
+		      (struct hark_process){ .uid = 0 });
+	snapshot_note_things(s, HARK_NOTE_NAMESPACES, HARK_NOTE_PERMISSION, -EPERM, 1,
+			     "one network namespace may not be entered, not even as root", NULL);
+	return s;
+}
+
 /* Enough to see how long rendering takes. */
 static struct hark_snapshot *many(void)
 {
@@ -517,6 +573,14 @@ struct hark_snapshot *snapshot_by_name(const char *name)
 		return hidden();
 	if (!strcmp(name, "rich"))
 		return rich();
+	if (!strcmp(name, "everywhere"))
+		return everywhere();
+	if (!strcmp(name, "elsewhere")) {
+		struct hark_snapshot *s = founding();
+
+		s->elsewhere = (struct hark_elsewhere){ .n_namespaces = 3, .n_listeners = 12 };
+		return s;
+	}
 	if (!strcmp(name, "many"))
 		return many();
 	if (!strcmp(name, "empty"))
