@@ -79,26 +79,41 @@ static __always_inline struct file *own_file(int fd)
 	return file;
 }
 
-/* The number of a thread group in the reader's PID namespace. */
-static __always_inline __u32 pid_of(struct task_struct *task)
+/* A task's number in the reader's PID namespace. */
+static __always_inline __u32 number_of(struct pid *pid)
 {
 	struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
-	struct signal_struct *signal = NULL;
-	struct pid *pid = NULL;
+	struct pid *readers = NULL;
 	unsigned int level = 0;
 	int number = 0;
 
-	READ(pid, reader, thread_pid);
-	READ(level, pid, level);
-	READ(signal, task, signal);
-	bpf_probe_read_kernel(&pid, sizeof(pid),
-			      (void *)signal + bpf_core_field_offset(struct signal_struct, pids) +
-				      PIDTYPE_TGID * sizeof(pid));
+	READ(readers, reader, thread_pid);
+	READ(level, readers, level);
 	bpf_probe_read_kernel(&number, sizeof(number),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 				      level * bpf_core_type_size(struct upid) +
 				      bpf_core_field_offset(struct upid, nr));
 	return number;
+}
+
+static __always_inline __u32 tid_of(struct task_struct *task)
+{
+	struct pid *pid = NULL;
+
+	READ(pid, task, thread_pid);
+	return number_of(pid);
+}
+
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	struct signal_struct *signal = NULL;
+	struct pid *pid = NULL;
+
+	READ(signal, task, signal);
+	bpf_probe_read_kernel(&pid, sizeof(pid),
+			      (void *)signal + bpf_core_field_offset(struct signal_struct, pids) +
+				      PIDTYPE_TGID * sizeof(pid));
+	return number_of(pid);
 }
 
 static __always_inline void take_task(struct task_struct *task, __u32 first_find)
@@ -111,6 +126,7 @@ static __always_inline void take_task(struct task_struct *task, __u32 first_find
 		return;
 	row->first_find = first_find;
 	row->pid = pid_of(task);
+	row->tid = tid_of(task);
 	READ(leader, task, group_leader);
 	READ(row->command, leader, comm);
 	READ(row->cgroups, task, cgroups);
@@ -120,7 +136,7 @@ static __always_inline void take_task(struct task_struct *task, __u32 first_find
 static __always_inline void take_walked(struct task_struct *task)
 {
 	if (!memory.n_walked++)
-		memory.has_walked_1 = pid_of(task) == 1;
+		memory.has_walked_1 = tid_of(task) == 1;
 }
 
 static __always_inline void learn_operations(void)

@@ -27,9 +27,9 @@ struct bpf_find {
 
 /* A task with such descriptors. */
 struct bpf_task {
-	unsigned long long
-		cgroups;  /* the same for tasks that share their cgroups of all hierarchies */
-	unsigned int pid; /* of its thread group, as the reader's PID namespace numbers it */
+	unsigned long long cgroups; /* the same for tasks that share those of all hierarchies */
+	unsigned int pid;        /* of its thread group, as the reader's PID namespace numbers it */
+	unsigned int tid;        /* its own */
 	unsigned int first_find; /* its finds go on to the next task's first */
 	char command[16];        /* of its thread group's leader */
 };

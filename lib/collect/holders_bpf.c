@@ -112,13 +112,13 @@ static void fill_filter(const struct scan *scan, struct bpf_filter *filter)
 	}
 }
 
-/* Whether the process whose /proc/PID is open still has what the program found. */
-static bool still_holds(int dir_fd, const struct bpf_find *find)
+/* Whether the task in the process whose /proc/PID is open still has what the program found. */
+static bool still_holds(int dir_fd, const struct bpf_task *task, const struct bpf_find *find)
 {
-	char path[32], target[32], expected[32];
+	char path[48], target[32], expected[32];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "fd/%u", find->fd);
+	snprintf(path, sizeof(path), "task/%u/fd/%u", task->tid, find->fd);
 	length = readlinkat(dir_fd, path, target, sizeof(target) - 1);
 	if (length < 0)
 		return errno != ENOENT;
@@ -141,7 +141,7 @@ static int read_process(struct scan *scan, const struct bpf_task *task, const st
 	if (fd < 0)
 		return fd == -ENOENT ? -ESRCH : fd;
 	r = process_read(&scan->reader, fd, task->pid, ret);
-	if (r == 0 && !still_holds(fd, find))
+	if (r == 0 && !still_holds(fd, task, find))
 		r = -ESRCH;
 	close(fd);
 	return r;
