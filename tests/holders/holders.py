@@ -34,6 +34,16 @@ STILL = ("plain", "shared", "threads", "nested", "frozen", "leaderless", "owntab
 RESTLESS = ("churn", "growing")
 INNER = ("shared", "nested", "leaderless", "owntable", "churn")
 CHURN_RUNS = int(os.environ.get("HARK_CHURN_RUNS", "8"))
+WITHOUT = os.environ["WITHOUT"]
+# How a program may be kept from using BPF.
+REFUSALS = {
+    "without CAP_BPF": ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"),
+    "unprivileged BPF disabled, or lockdown": (WITHOUT, "bpf=1"),
+    "a kernel without bpf()": (WITHOUT, "bpf=38"),
+    "a verifier that refuses": (WITHOUT, "program=13"),
+    "without BTF": ("unshare", "--mount", "sh", "-c",
+                    'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"),
+}
 CANNOT = 77  # exit status of a generator
 
 
@@ -167,6 +177,19 @@ def check_small(way):
             check_same(view, way, lines, is_whole, is_own)
 
 
+def check_refused(prefix):
+    """Those who debug are told why BPF did not do it, and /proc has all that there is."""
+    with Made("growing", "HOLDINGS") as world:
+        listeners = world.facts["listeners"]
+        answer = harness.hark("--ndjson", "--debug", prefix=prefix)
+        harness.expect_equal(answer.status, 0, answer)
+        stands = of_ports({listener["port"] for listener in listeners})
+        check_truth(listeners, [line for line in answer.out.splitlines() if stands(line)], (), "auto")
+    if not why_not("bpf"):
+        told = [line for line in answer.err.splitlines() if "no holders by BPF" in line]
+        harness.expect(told and len(told) == len(set(told)), answer)
+
+
 def add_case(title, check, *arguments):
     def run():
         check(*arguments)
@@ -187,6 +210,9 @@ def main():
             add_case(f"{name}, by {way}{where}", check, name, way)
         if not is_inner:
             add_case(f"worldgen small, by {way}", check_small, way)
+    if not is_inner:
+        for what, prefix in REFUSALS.items():
+            add_case(f"{what}: /proc answers", check_refused, prefix)
     harness.main(own_pids=is_inner)
 
 

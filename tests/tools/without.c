@@ -4,11 +4,13 @@
  *
  *	without WHAT=ERRNO... PROGRAM [ARGUMENT...]
  *
- * WHAT is what socket() refuses: "netlink" (all of AF_NETLINK), "sockdiag" (NETLINK_SOCK_DIAG alone, as
- * gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", all of it. ERRNO is its number: 1 EPERM, 13 EACCES, 93
- * EPROTONOSUPPORT. The filter knows the system calls of the architecture that it was built for.
+ * WHAT is what socket() refuses: "netlink" (all of AF_NETLINK), "sockdiag" (NETLINK_SOCK_DIAG alone,
+ * as gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", or "bpf", all of it; or "program",
+ * BPF_PROG_LOAD alone. ERRNO is its number: 1 EPERM, 13 EACCES, 38 ENOSYS, 93 EPROTONOSUPPORT. The
+ * filter knows the system calls of the architecture that it was built for.
  */
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
@@ -21,17 +23,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ANY_PROTOCOL (-1)
-#define UNSHARE      (-2)
+#define ANY (-1)
 
-static const struct {
+/* A system call, with any arguments or with these. */
+static const struct refusal {
 	const char *name;
-	int protocol;
+	int call;
+	int first;
+	int third;
 } refusals[] = {
-	{ "netlink", ANY_PROTOCOL },
-	{ "sockdiag", NETLINK_SOCK_DIAG },
-	{ "route", NETLINK_ROUTE },
-	{ "unshare", UNSHARE },
+	{ "netlink", SYS_socket, AF_NETLINK, ANY },
+	{ "sockdiag", SYS_socket, AF_NETLINK, NETLINK_SOCK_DIAG },
+	{ "route", SYS_socket, AF_NETLINK, NETLINK_ROUTE },
+	{ "unshare", SYS_unshare, ANY, ANY },
+	{ "bpf", SYS_bpf, ANY, ANY },
+	{ "program", SYS_bpf, BPF_PROG_LOAD, ANY },
 };
 
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
@@ -39,27 +45,26 @@ static const struct {
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)(value), 0, skipped)
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
 
-static int refuse(int protocol, unsigned int error)
+static int refuse(const struct refusal *refusal, unsigned int error)
 {
+	const struct sock_filter go_on = BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0);
 	/* The low halves of the arguments come first: these are little-endian machines. */
 	struct sock_filter filter[] = {
 		LOAD(nr),
-		UNLESS(SYS_socket, 5),
+		UNLESS(refusal->call, 5),
 		LOAD(args[0]),
-		UNLESS(AF_NETLINK, 3),
+		UNLESS(refusal->first, 3),
 		LOAD(args[2]),
-		UNLESS(protocol, 1),
+		UNLESS(refusal->third, 1),
 		RETURN(SECCOMP_RET_ERRNO | error),
 		RETURN(SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { .len = sizeof(filter) / sizeof(*filter), .filter = filter };
 
-	if (protocol == ANY_PROTOCOL)
-		filter[5] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0);
-	if (protocol == UNSHARE) {
-		filter[1] = (struct sock_filter)UNLESS(SYS_unshare, 5);
-		filter[2] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 3, 0, 0);
-	}
+	if (refusal->first == ANY)
+		filter[3] = go_on;
+	if (refusal->third == ANY)
+		filter[5] = go_on;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
@@ -81,7 +86,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "without: what is %s?\n", argv[at]);
 			return 125;
 		}
-		r = refuse(refusals[i].protocol, (unsigned int)atoi(argv[at] + length + 1));
+		r = refuse(&refusals[i], (unsigned int)atoi(argv[at] + length + 1));
 		if (r < 0) {
 			fprintf(stderr, "without: seccomp: %s\n", strerror(-r));
 			return 125;
