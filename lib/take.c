@@ -41,9 +41,7 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	if (filter.protocols & tcp)
 		filter.protocols |= tcp;
 	r = collect_sockets(source, snapshot, &filter, reterr);
-	if (r == 0)
-		snapshot_sort_sockets(snapshot);
-	return r;
+	return r == 0 ? snapshot_sort_sockets(snapshot) : r;
 }
 
 static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot,
@@ -120,19 +118,28 @@ static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selec
 			 bool (*matches)(const struct hark_selection *,
 					 const struct hark_snapshot *, uint32_t))
 {
-	uint32_t *index;
+	uint32_t n = snapshot->sockets.n, first = 0, *index;
 
-	if (!selection || !snapshot->sockets.n)
+	while (selection && first < n && matches(selection, snapshot, first))
+		first++;
+	if (!selection || first == n)
 		return 0;
-	index = calloc(snapshot->sockets.n, sizeof(*index));
+	index = malloc(n * sizeof(*index));
 	if (!index)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
-		index[i] = matches(selection, snapshot, i) ? i : HARK_NONE;
+	for (uint32_t i = 0; i < n; i++)
+		index[i] = i != first && (i < first || matches(selection, snapshot, i)) ? i :
+											  HARK_NONE;
 	mark_answered_elsewhere(snapshot, index);
 	snapshot_keep_sockets(snapshot, index);
 	free(index);
 	return 0;
+}
+
+/* Nothing that is found out of a socket behind the early match makes a difference. */
+static bool is_settled_early(const struct hark_selection *selection)
+{
+	return selection_details(selection) == 0 && !hark_selection_names_namespaces(selection);
 }
 
 /* Sockets that only their holders could tell whether they match, where those may not be seen. */
@@ -250,7 +257,7 @@ static int take_stages(struct taking *taking)
 	end_stage(taking, HARK_STAGE_UNITS);
 	if (r == 0)
 		count_undecided(snapshot, selection);
-	if (r == 0)
+	if (r == 0 && !is_settled_early(selection))
 		r = keep_matching(snapshot, selection, hark_selection_matches);
 	end_stage(taking, HARK_STAGE_SELECTION);
 	return r;

@@ -10,7 +10,10 @@
 
 struct table {
 	struct view view;
-	struct columns columns;
+	const struct column *columns[COLUMNS_MAX];
+	uint32_t n_columns;
+	struct row row; /* the one that is written now */
+	uint32_t row_index;
 	struct grid_column grid_columns[COLUMNS_MAX];
 	char headers[COLUMNS_MAX][LONGEST_HEADER];
 };
@@ -18,9 +21,12 @@ struct table {
 static enum style write_cell(void *context, uint32_t row_index, uint32_t column, struct out *out)
 {
 	struct table *table = context;
-	struct row row = view_row(&table->view, row_index);
 
-	return column_at(table->columns.items[column])->write(&table->view, &row, out);
+	if (row_index != table->row_index) {
+		table->row = view_row(&table->view, row_index);
+		table->row_index = row_index;
+	}
+	return table->columns[column]->write(&table->view, &table->row, out);
 }
 
 static void shorten(void *context)
@@ -77,7 +83,7 @@ static void choose_columns(struct table *table, const struct render_options *opt
 
 		if (!with_holders && !strcmp(column->name, "holders"))
 			continue;
-		table->columns.items[n] = all.items[i];
+		table->columns[n] = column;
 		table->grid_columns[n] = (struct grid_column){
 			.header = write_header(column, table->headers[n]),
 			.is_right = column->is_number,
@@ -90,13 +96,13 @@ static void choose_columns(struct table *table, const struct render_options *opt
 			table->grid_columns[n].header = "";
 		n++;
 	}
-	table->columns.n = n;
+	table->n_columns = n;
 }
 
 int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options)
 {
-	struct table table;
+	struct table table = { .row_index = HARK_NONE };
 	struct grid grid = {
 		.columns = table.grid_columns,
 		.write_cell = write_cell,
@@ -115,7 +121,7 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		r = view_merge(&table.view);
 	if (!r) {
 		choose_columns(&table, options);
-		grid.n_columns = table.columns.n;
+		grid.n_columns = table.n_columns;
 		grid.n_rows = table.view.n_rows;
 		r = grid_write(&grid, out);
 	}

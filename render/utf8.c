@@ -82,20 +82,31 @@ static unsigned int width_of(uint32_t code)
 	return is_in(wide, N_OF(wide), code) ? 2 : 1;
 }
 
+/* Nearly all text is. Eight bytes at a time; the last of them may have been looked at already. */
+static bool is_ascii(const char *bytes, size_t n)
+{
+	uint64_t eight, found = 0;
+
+	if (n < sizeof(eight)) {
+		while (n)
+			found |= (uint8_t)bytes[--n];
+		return found < 0x80;
+	}
+	for (size_t i = 0; i + sizeof(eight) < n; i += sizeof(eight)) {
+		memcpy(&eight, bytes + i, sizeof(eight));
+		found |= eight;
+	}
+	memcpy(&eight, bytes + n - sizeof(eight), sizeof(eight));
+	return !((found | eight) & 0x8080808080808080);
+}
+
 size_t utf8_width(const char *bytes, size_t n)
 {
 	size_t width = 0;
 	uint32_t code = 0;
-	uint64_t eight;
 
-	/* Nearly all text is ASCII. */
-	for (; n >= sizeof(eight); n -= sizeof(eight)) {
-		memcpy(&eight, bytes, sizeof(eight));
-		if (eight & 0x8080808080808080)
-			break;
-		bytes += sizeof(eight);
-		width += sizeof(eight);
-	}
+	if (is_ascii(bytes, n))
+		return n;
 	while (n) {
 		unsigned int length;
 

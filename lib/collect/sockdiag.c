@@ -368,7 +368,7 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 			r = read_protocol(&tables);
 	}
 	nl_close(&tables.nl);
-	if (r == 0)
+	if (r == 0 && !is_without_mptcp(&tables.dump))
 		r = mptcp_fold(snapshot);
 	if (r == 0)
 		r = tell_gaps(&tables, reterr);

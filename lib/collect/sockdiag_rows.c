@@ -51,7 +51,7 @@ static struct hark_addr addr_of(uint8_t family, const __be32 *words, uint32_t de
 	if (family == HARK_FAMILY_INET)
 		return hark_addr_from_ipv4(words);
 	addr = hark_addr_from_ipv6(words, 0);
-	if (hark_addr_is_link_local(&addr) && !hark_addr_is_ipv4(&addr))
+	if (!hark_addr_is_ipv4(&addr) && hark_addr_is_link_local(&addr))
 		addr.scope_id = device;
 	return addr;
 }
@@ -163,16 +163,79 @@ static bool is_mptcp(const struct nlattr *upper_layer)
 	return false;
 }
 
+/* What matters of the attributes of a message. */
+struct attributes {
+	const struct nlattr *locals;
+	bool is_subflow;
+};
+
+static void take_attribute(struct hark_socket *socket, const struct nlattr *attr,
+			   struct attributes *attributes)
+{
+	const void *value = attr + 1;
+	size_t length = attr->nla_len - sizeof(*attr);
+	uint8_t byte;
+
+	switch (attr->nla_type & NLA_TYPE_MASK) {
+	case INET_DIAG_SKV6ONLY:
+		if (length == sizeof(byte)) {
+			memcpy(&byte, value, sizeof(byte));
+			socket->v6only = byte ? HARK_YES : HARK_NO;
+		}
+		break;
+	case INET_DIAG_MARK:
+		if (length == sizeof(socket->mark)) {
+			memcpy(&socket->mark, value, sizeof(socket->mark));
+			socket->has_mark = true;
+		}
+		break;
+	case INET_DIAG_CGROUP_ID:
+		if (length == sizeof(socket->cgroup_id))
+			memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
+		break;
+	case INET_DIAG_ULP_INFO:
+		attributes->is_subflow = is_mptcp(attr);
+		break;
+	case INET_DIAG_LOCALS:
+		attributes->locals = attr;
+		break;
+	default:
+		break;
+	}
+}
+
+/* By hand rather than by libmnl, whose calls take longer than all else that is done for a row. */
+static struct attributes take_attributes(struct hark_socket *socket, const struct nlmsghdr *header)
+{
+	struct attributes attributes = { .is_subflow = false };
+	const char *at = (const char *)header + NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+
+	while (left >= sizeof(struct nlattr)) {
+		const struct nlattr *attr = (const struct nlattr *)at;
+		size_t length = attr->nla_len;
+
+		if (length < sizeof(*attr) || length > left)
+			break;
+		take_attribute(socket, attr, &attributes);
+		length = (length + 3) & ~(size_t)3;
+		if (length > left)
+			break;
+		at += length;
+		left -= length;
+	}
+	return attributes;
+}
+
 int sockdiag_take(const struct nlmsghdr *header, void *data)
 {
 	struct sockdiag_dump *dump = data;
-	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
-	const struct nlattr *attr, *locals = NULL;
+	const struct inet_diag_msg *message = NLMSG_DATA(header);
+	struct attributes attributes;
 	struct hark_socket *socket;
-	bool is_subflow = false;
 
 	if (header->nlmsg_type != dump->message_type ||
-	    mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+	    header->nlmsg_len < NLMSG_LENGTH(sizeof(*message)))
 		return -EBADMSG;
 	if (dump->snapshot->sockets.n >= ROWS_MAX)
 		return -E2BIG;
@@ -184,39 +247,14 @@ int sockdiag_take(const struct nlmsghdr *header, void *data)
 	fill_fixed(socket, message);
 	if (snapshot_classify(dump->snapshot, socket) < 0)
 		return -ENOMEM;
-	mnl_attr_for_each(attr, header, sizeof(*message)) {
-		const void *value = mnl_attr_get_payload(attr);
-
-		switch (mnl_attr_get_type(attr)) {
-		case INET_DIAG_SKV6ONLY:
-			if (mnl_attr_validate(attr, MNL_TYPE_U8) == 0)
-				socket->v6only = *(const uint8_t *)value ? HARK_YES : HARK_NO;
-			break;
-		case INET_DIAG_MARK:
-			if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0) {
-				socket->mark = *(const uint32_t *)value;
-				socket->has_mark = true;
-			}
-			break;
-		case INET_DIAG_CGROUP_ID:
-			if (mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
-				memcpy(&socket->cgroup_id, value, sizeof(socket->cgroup_id));
-			break;
-		case INET_DIAG_ULP_INFO:
-			is_subflow = is_mptcp(attr);
-			break;
-		case INET_DIAG_LOCALS:
-			locals = attr;
-			break;
-		default:
-			break;
-		}
-	}
+	attributes = take_attributes(socket, header);
 	if (!dump->filter->all_states && !socket->is_listener) {
 		dump->snapshot->sockets.n--;
 		return 0;
 	}
 	if (socket->is_listener)
-		fill_listener(dump, socket, message, is_subflow);
-	return dump->protocol == HARK_PROTOCOL_SCTP && locals ? take_locals(dump, locals) : 0;
+		fill_listener(dump, socket, message, attributes.is_subflow);
+	if (dump->protocol == HARK_PROTOCOL_SCTP && attributes.locals)
+		return take_locals(dump, attributes.locals);
+	return 0;
 }

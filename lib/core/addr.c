@@ -76,7 +76,9 @@ bool hark_addr_is_multicast(const struct hark_addr *addr)
 
 bool hark_addr_is_link_local(const struct hark_addr *addr)
 {
-	return hark_addr_reach(addr) == HARK_REACH_LINK;
+	if (hark_addr_is_ipv4(addr))
+		return addr->bytes[12] == 169 && addr->bytes[13] == 254;
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
 }
 
 int hark_addr_compare(const struct hark_addr *a, const struct hark_addr *b)

@@ -128,11 +128,6 @@ int array_grow(void **items, uint32_t *capacity, uint32_t n_wanted, size_t size)
 	return 0;
 }
 
-void *array_zero(void *item, size_t size)
-{
-	return memset(item, 0, size);
-}
-
 void array_free(void **items, uint32_t *n, uint32_t *capacity)
 {
 	free(*items);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct arena_block;
 
@@ -48,12 +49,11 @@ int array_grow(void **items, uint32_t *capacity, uint32_t n_wanted, size_t size)
 			    sizeof(*(array)->items)))
 
 /* A new zeroed item at the end, or NULL when memory ran out. */
-#define array_push(array)                                                              \
-	(array_reserve(array, 1u) < 0 ?                                                \
-		 NULL :                                                                \
-		 (__typeof__((array)->items))array_zero(&(array)->items[(array)->n++], \
-							sizeof(*(array)->items)))
-void *array_zero(void *item, size_t size);
+#define array_push(array)                                                             \
+	(array_reserve(array, 1u) < 0 ?                                               \
+		 NULL :                                                               \
+		 (__typeof__((array)->items))memset(&(array)->items[(array)->n++], 0, \
+						    sizeof(*(array)->items)))
 
 #define array_fini(array) array_free((void **)&(array)->items, &(array)->n, &(array)->capacity)
 void array_free(void **items, uint32_t *n, uint32_t *capacity);

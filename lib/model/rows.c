@@ -148,40 +148,6 @@ int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket
 	return 0;
 }
 
-static int compare_sockets(const void *left, const void *right)
-{
-	const struct hark_socket *a = left, *b = right;
-	int order;
-
-#define THEN(x, y)      \
-	if ((x) != (y)) \
-	return (x) < (y) ? -1 : 1
-	THEN(a->netns, b->netns);
-	THEN(b->is_listener, a->is_listener);
-	THEN(a->protocol, b->protocol);
-	THEN(a->local_port, b->local_port);
-	THEN(a->family, b->family);
-	order = hark_addr_compare(&a->local, &b->local);
-	THEN(order, 0);
-	THEN(a->device, b->device);
-	THEN(a->remote_port, b->remote_port);
-	order = hark_addr_compare(&a->remote, &b->remote);
-	THEN(order, 0);
-	THEN(a->cookie, b->cookie);
-	THEN(a->inode, b->inode);
-#undef THEN
-	return 0;
-}
-
-void snapshot_sort_sockets(struct hark_snapshot *snapshot)
-{
-	uint32_t first = snapshot->first_socket;
-
-	if (snapshot->sockets.n > first)
-		qsort(snapshot->sockets.items + first, snapshot->sockets.n - first,
-		      sizeof(struct hark_socket), compare_sockets);
-}
-
 void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 {
 	struct hark_socket *sockets = snapshot->sockets.items;

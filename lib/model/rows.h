@@ -118,8 +118,11 @@ static inline const struct hark_answer *snapshot_answer(const struct hark_snapsh
 	return &snapshot->listeners.items[socket->listener].answers[family];
 }
 
-/* Sorts the sockets of the namespace that is read now by protocol, port, address. */
-void snapshot_sort_sockets(struct hark_snapshot *snapshot);
+/*
+ * Sorts the sockets of the namespace that is read now: listeners first; by protocol, local port,
+ * family, local address, interface, remote port and remote address. 0 or -ENOMEM.
+ */
+int snapshot_sort_sockets(struct hark_snapshot *snapshot);
 
 /*
  * Drops the sockets i for which index[i] is HARK_NONE, with their holders; what referred to them

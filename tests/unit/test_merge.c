@@ -257,7 +257,7 @@ static void test_every_socket_once(void **state)
 			given.device = random() % 4 == 0 ? 2 : 0;
 			add(snapshot, &given, (uint16_t)(80 + random() % 3));
 		}
-		snapshot_sort_sockets(snapshot);
+		assert_int_equal(snapshot_sort_sockets(snapshot), 0);
 		view_init(&view, snapshot, ESCAPE_UTF8);
 		assert_int_equal(view_merge(&view), 0);
 		for (uint32_t i = 0; i < view.n_rows; i++) {

@@ -164,7 +164,7 @@ static struct hark_snapshot *read_sockets(const struct collect_filter *filter, b
 	assert_int_equal(collect_namespace(&source, snapshot), 0);
 	assert_int_equal(collect_sockets(&source, snapshot, filter, &error), 0);
 	assert_true(was_asked);
-	snapshot_sort_sockets(snapshot);
+	assert_int_equal(snapshot_sort_sockets(snapshot), 0);
 	source_close_live(&source);
 	return snapshot;
 }
