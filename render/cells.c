@@ -288,15 +288,23 @@ static void write_command(struct view *view, struct out *out, const struct hark_
 struct names {
 	const char *items[MAX_NAMES];
 	const struct hark_process *first[MAX_NAMES];
+	const struct hark_process *fronted[MAX_NAMES]; /* the container that it stands for */
 	uint32_t counts[MAX_NAMES];
 	uint32_t n;
 	uint32_t n_more; /* of those that came when the list was full */
 };
 
-static void count_name(struct names *names, const char *name, const struct hark_process *process)
+static bool is_same_container(const struct hark_process *a, const struct hark_process *b)
+{
+	return a == b || (a && b && !strcmp(a->container, b->container));
+}
+
+static void count_name(struct names *names, const char *name, const struct hark_process *process,
+		       const struct hark_process *fronted)
 {
 	for (uint32_t i = 0; i < names->n; i++) {
-		if (!strcmp(names->items[i], name)) {
+		if (!strcmp(names->items[i], name) &&
+		    is_same_container(names->fronted[i], fronted)) {
 			names->counts[i]++;
 			return;
 		}
@@ -307,6 +315,7 @@ static void count_name(struct names *names, const char *name, const struct hark_
 	}
 	names->items[names->n] = name;
 	names->first[names->n] = process;
+	names->fronted[names->n] = fronted;
 	names->counts[names->n++] = 1;
 }
 
@@ -336,6 +345,28 @@ static void write_unheld(struct view *view, const struct row *row, struct out *o
 		out_text(out, ", ?");
 }
 
+/* The first container for which a process holds a socket of the row, or NULL. */
+static const struct hark_process *find_fronted(const struct view *view, const struct row *row,
+					       const struct hark_process *process)
+{
+	const struct hark_process *fronted = NULL;
+
+	if (!process->fronts)
+		return NULL;
+	for (uint32_t i = row->first; i != HARK_NONE && !fronted; i = view_next(view, i)) {
+		const struct hark_socket *socket = view_socket(view, i);
+
+		for (uint32_t k = 0; k < socket->n_holders && !fronted; k++) {
+			const struct hark_holder *holder =
+				hark_snapshot_holder(view->snapshot, socket->first_holder + k);
+
+			if (hark_snapshot_process(view->snapshot, holder->process) == process)
+				fronted = hark_snapshot_fronted(view->snapshot, holder);
+		}
+	}
+	return fronted;
+}
+
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
 {
 	struct names names = { .n = 0 };
@@ -350,7 +381,8 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hark_process *process = view_process(view, (i + is_init_first) % n);
 
-		count_name(&names, process->command ? process->command : "", process);
+		count_name(&names, process->command ? process->command : "", process,
+			   find_fronted(view, row, process));
 	}
 	for (uint32_t i = 0; i < names.n; i++) {
 		if (i)
@@ -359,6 +391,10 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 		if (names.counts[i] > 1) {
 			out_text(out, " +");
 			out_u64(out, names.counts[i] - 1);
+		}
+		if (names.fronted[i]) {
+			out_text(out, view->escape == ESCAPE_ASCII ? " -> " : " → ");
+			cell_write_container(view, out, names.fronted[i]);
 		}
 	}
 	write_more(out, &names);
@@ -399,7 +435,7 @@ static void count_belonging(struct names *names, const struct hark_process *proc
 	const char *name = process->container ? process->container : process->unit;
 
 	if (name)
-		count_name(names, name, process);
+		count_name(names, name, process, NULL);
 }
 
 enum style cell_write_unit(struct view *view, const struct row *row, struct out *out)

@@ -11,7 +11,10 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 			     enum hark_family family);
 /* The wider the more it stands out; both where the families differ ("private/public"). */
 enum style cell_write_reach(struct view *view, const struct row *row, struct out *out);
-/* Commands with the first pid each: "systemd 1, sshd 842", "apache2 2533 +5". */
+/*
+ * Commands with the first pid each: "systemd 1, sshd 842", "apache2 2533 +5"; and the container that
+ * one stands for: "docker-proxy 812 → web".
+ */
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out);
 /* The units or containers. */
 enum style cell_write_unit(struct view *view, const struct row *row, struct out *out);

@@ -208,6 +208,7 @@ struct hark_process {
 	const char *image;
 	const char *pod_name;
 	const char *pod_namespace;
+	bool fronts; /* some of its sockets are held for a container: hark_snapshot_fronted() */
 };
 
 /* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */

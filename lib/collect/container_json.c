@@ -199,7 +199,8 @@ int container_json_storage(const char *text, size_t length,
 	while (text < end && *text != ']') {
 		size_t rest = (size_t)(end - text);
 		json_t *element = json_loadb(text, rest < ELEMENT_MAX ? rest : ELEMENT_MAX,
-					     FLAGS | JSON_DISABLE_EOF_CHECK, &error);
+					     FLAGS | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK,
+					     &error);
 
 		if (!element)
 			return -EINVAL;
@@ -217,6 +218,24 @@ int container_json_storage(const char *text, size_t length,
 		text += strspn(text, space);
 	}
 	return text < end ? 0 : -EINVAL;
+}
+
+bool container_json_netns(const char *text, size_t length, char ret[CONTAINER_TEXT_SIZE])
+{
+	json_t *root = load(text, length), *namespace;
+	char type[CONTAINER_TEXT_SIZE];
+	size_t i;
+
+	ret[0] = '\0';
+	json_array_foreach(json_object_get(json_object_get(root, "linux"), "namespaces"), i,
+			   namespace)
+	{
+		take_text(namespace, "type", type);
+		if (!strcmp(type, "network"))
+			take_text(namespace, "path", ret);
+	}
+	json_decref(root);
+	return ret[0];
 }
 
 bool container_json_docker_root(const char *text, size_t length, char ret[CONTAINER_TEXT_SIZE])

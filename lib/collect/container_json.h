@@ -66,6 +66,9 @@ int container_json_storage(const char *text, size_t length,
 			   int (*take)(void *data, const struct container_facts *facts),
 			   void *data);
 
+/* The path of the network namespace of an OCI runtime's config.json, "" where it has none. */
+bool container_json_netns(const char *text, size_t length, char ret[CONTAINER_TEXT_SIZE]);
+
 /* docker's daemon.json: where it keeps its state, "" where that is not told (or is no path). */
 bool container_json_docker_root(const char *text, size_t length, char ret[CONTAINER_TEXT_SIZE]);
 

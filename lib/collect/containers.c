@@ -78,13 +78,33 @@ static int group_rows(struct containers *all)
 			if (!group)
 				return -ENOMEM;
 			group->id = row->container;
-			group->runtime = row->runtime;
 			group->user = row->cgroup ? cgroup_user(row->cgroup) : HARK_NONE;
 			group->first = i;
 		}
+		/* The cgroups of two processes may tell more or less. */
+		if (!group->runtime)
+			group->runtime = row->runtime;
 		group->n++;
 	}
 	return 0;
+}
+
+/* What one row of a group is called, all are. */
+static void share_names(struct containers *all)
+{
+	for (uint32_t i = 0; i < all->groups.n; i++) {
+		struct container_group *group = &all->groups.items[i];
+		struct hark_process **rows = &all->rows.items[group->first];
+		const struct hark_process *named = NULL;
+
+		for (uint32_t k = 0; k < group->n && !named; k++)
+			named = rows[k]->container_name ? rows[k] : NULL;
+		for (uint32_t k = 0; k < group->n && named; k++) {
+			rows[k]->container_name = named->container_name;
+			rows[k]->image = named->image;
+		}
+		group->is_named = named;
+	}
 }
 
 struct container_group *containers_find(const struct containers *all, const char *id)
@@ -127,6 +147,21 @@ int containers_name(struct containers *all, struct container_group *group,
 		set_once(&row->pod_namespace, pod_namespace);
 	}
 	group->is_named |= name != NULL;
+	return 0;
+}
+
+int containers_add_fronted(struct containers *all, const char *id, const char *runtime,
+			   const char *cgroup, uint32_t *ret)
+{
+	struct hark_process *row = array_push(&all->snapshot->fronted);
+
+	if (!row)
+		return -ENOMEM;
+	row->uid = HARK_NONE;
+	row->container = id;
+	row->runtime = runtime;
+	row->cgroup = cgroup;
+	*ret = all->snapshot->fronted.n - 1;
 	return 0;
 }
 
@@ -211,12 +246,18 @@ static void fini(struct containers *all)
 int collect_containers(struct hark_source *source, struct hark_snapshot *snapshot)
 {
 	struct containers all = { .source = source, .snapshot = snapshot, .root_fd = -1 };
-	int r = list_rows(&all, snapshot->processes.items, snapshot->processes.n);
+	int r = containers_find_fronts(&all);
 
+	if (r >= 0)
+		r = list_rows(&all, snapshot->processes.items, snapshot->processes.n);
+	if (r >= 0)
+		r = list_rows(&all, snapshot->fronted.items, snapshot->fronted.n);
 	if (r >= 0)
 		r = list_rows(&all, snapshot->origins.items, snapshot->origins.n);
 	if (r >= 0 && (all.rows.n || all.pod_rows.n)) {
 		r = group_rows(&all);
+		if (r >= 0)
+			share_names(&all);
 		if (r >= 0)
 			r = containers_ask_kubelet(&all);
 		if (r >= 0)

@@ -17,13 +17,16 @@ struct container_group {
 };
 
 #define CONTAINER_STORE_DIRS 64
+/* A file about one container is no longer. */
+#define CONTAINER_FILE_MAX ((size_t)1 << 20)
 
 /* What one runtime keeps for one user, or for the system. */
 struct container_store {
 	const struct container_runtime *runtime;
 	uint32_t user;
 	uint32_t n_dirs;
-	int error; /* why a directory could not be opened, or a list not be read */
+	bool has_named; /* its lists were read */
+	int error;      /* why a directory could not be opened, or a list not be read */
 	int dirs[CONTAINER_STORE_DIRS];
 };
 
@@ -50,6 +53,20 @@ int containers_name(struct containers *all, struct container_group *group,
  * or -errno.
  */
 int containers_open_dir(struct containers *all, uint32_t user, const char *path);
+
+/*
+ * What a runtime keeps for a user, or HARK_NONE, the system; opened once. NULL with *reterr where
+ * memory ran out.
+ */
+struct container_store *containers_store(struct containers *all, const char *runtime, uint32_t user,
+					 int *reterr);
+
+/* A new row of hark_snapshot.fronted: its index. 0 or -ENOMEM. */
+int containers_add_fronted(struct containers *all, const char *id, const char *runtime,
+			   const char *cgroup, uint32_t *ret);
+
+/* For which containers others hold sockets: rows of hark_snapshot.fronted. 0 or -ENOMEM. */
+int containers_find_fronts(struct containers *all);
 
 /* What the runtimes' own files tell of the groups. 0 or -ENOMEM. */
 int containers_ask_runtimes(struct containers *all);

@@ -12,17 +12,18 @@
 #include "containers.h"
 #include "statefile.h"
 
-/* A file about one container, and one about all of a store. */
-#define FILE_MAX ((size_t)1 << 20)
+/* A file about all of a store. */
 #define LIST_MAX ((size_t)64 << 20)
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
 
 struct container_runtime {
 	const char *name;
-	/* Opens the directories of a store, or reads the list that it is. 0 or -ENOMEM. */
+	/* Opens the directories of a store. 0 or -ENOMEM. */
 	int (*open)(struct containers *all, struct container_store *store);
-	/* The file about a container below such a directory; NULL: the list told all. */
+	/* Names the groups that lists in those directories tell of, or NULL. 0 or -ENOMEM. */
+	int (*list)(struct containers *all, struct container_store *store);
+	/* The file about a container below such a directory; NULL: the lists tell all. */
 	const char *file;
 	bool (*read)(const char *text, size_t length, struct container_facts *ret);
 	const char *denied, *failed, *missing; /* what a note says */
@@ -100,7 +101,7 @@ static int open_docker(struct containers *all, struct container_store *store)
 	bool is_users = store->user != HARK_NONE;
 	int fd = open_path(all, store, is_users ? "~/.config/docker" : "/etc/docker");
 	char root[CONTAINER_TEXT_SIZE] = "", path[STATEFILE_PATH_SIZE], *text = NULL;
-	ssize_t length = fd < 0 ? fd : statefile_read(fd, "daemon.json", FILE_MAX, &text);
+	ssize_t length = fd < 0 ? fd : statefile_read(fd, "daemon.json", CONTAINER_FILE_MAX, &text);
 	struct listing listing = { .all = all, .store = store, .path = root };
 
 	if (fd >= 0)
@@ -193,17 +194,15 @@ static int read_list(struct listing *listing, int dir_fd, const char *path)
 }
 
 /*
- * containers/storage, types/options.go: the graph root and the run root. What is to go with its
- * container (podman run --rm) is in a list of its own, which a transient store has in the run root.
+ * containers/storage, types/options.go: the graph root and the run root, in which there is a
+ * directory for each driver.
  */
 static int open_podman(struct containers *all, struct container_store *store)
 {
 	static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
-	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
-	struct listing listing = { .all = all, .store = store };
-	char run[64], path[64];
 	bool is_users = store->user != HARK_NONE;
-	int roots[2], r = 0;
+	char run[64], path[64];
+	int roots[2];
 
 	snprintf(run, sizeof(run), "/run/user/%u/containers", store->user);
 	roots[0] = open_path(all, store,
@@ -212,14 +211,29 @@ static int open_podman(struct containers *all, struct container_store *store)
 	roots[1] = open_path(all, store, is_users ? run : "/run/containers/storage");
 	for (size_t i = 0; i < N_OF(roots); i++) {
 		remember(&store->error, roots[i]);
-		for (size_t k = 0; roots[i] >= 0 && k < N_OF(drivers) * N_OF(lists) && r >= 0;
-		     k++) {
-			snprintf(path, sizeof(path), "%s-containers/%s", drivers[k / N_OF(lists)],
-				 lists[k % N_OF(lists)]);
-			r = read_list(&listing, roots[i], path);
+		for (size_t k = 0; roots[i] >= 0 && k < N_OF(drivers); k++) {
+			snprintf(path, sizeof(path), "%s-containers", drivers[k]);
+			add_dir(store, statefile_open_dir(roots[i], path));
 		}
 		if (roots[i] >= 0)
 			close(roots[i]);
+	}
+	return 0;
+}
+
+/*
+ * containers/storage, containers.go. What is to go with its container (podman run --rm) is in a
+ * list of its own.
+ */
+static int list_podman(struct containers *all, struct container_store *store)
+{
+	struct listing listing = { .all = all, .store = store };
+	int r = 0;
+
+	for (uint32_t i = 0; i < store->n_dirs && r >= 0; i++) {
+		r = read_list(&listing, store->dirs[i], "containers.json");
+		if (r >= 0)
+			r = read_list(&listing, store->dirs[i], "volatile-containers.json");
 	}
 	return r;
 }
@@ -247,14 +261,23 @@ static const struct container_runtime runtimes[] = {
 	  .file = "userdata/config.json",
 	  .read = container_json_oci,
 	  NOTES("CRI-O's") },
-	{ .name = "podman", .open = open_podman, NOTES("podman's") },
+	{ .name = "podman", .open = open_podman, .list = list_podman, NOTES("podman's") },
 };
+
+static const struct container_runtime *find_runtime(const char *name)
+{
+	for (size_t i = 0; i < N_OF(runtimes); i++)
+		if (!strcmp(name, runtimes[i].name))
+			return &runtimes[i];
+	return NULL;
+}
 
 static struct container_store *find_store(struct containers *all,
 					  const struct container_runtime *runtime, uint32_t user,
-					  int *ret_error)
+					  int *reterr)
 {
 	struct container_store *store;
+	int r;
 
 	for (uint32_t i = 0; i < all->stores.n; i++) {
 		store = &all->stores.items[i];
@@ -262,14 +285,20 @@ static struct container_store *find_store(struct containers *all,
 			return store;
 	}
 	store = array_push(&all->stores);
-	if (!store) {
-		*ret_error = -ENOMEM;
-		return NULL;
+	if (store) {
+		store->runtime = runtime;
+		store->user = user;
 	}
-	store->runtime = runtime;
-	store->user = user;
-	*ret_error = runtime->open(all, store);
-	return *ret_error < 0 ? NULL : store;
+	r = store ? runtime->open(all, store) : -ENOMEM;
+	if (r < 0)
+		*reterr = r;
+	return r < 0 ? NULL : store;
+}
+
+struct container_store *containers_store(struct containers *all, const char *runtime, uint32_t user,
+					 int *reterr)
+{
+	return find_store(all, find_runtime(runtime), user, reterr);
 }
 
 /* The file about a container below one directory. -ENOMEM, or 0. */
@@ -282,7 +311,7 @@ static int read_file(struct containers *all, struct container_group *group,
 	int r = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", group->id, runtime->file);
-	length = statefile_read(dir_fd, path, FILE_MAX, &text);
+	length = statefile_read(dir_fd, path, CONTAINER_FILE_MAX, &text);
 	if (length >= 0 && !runtime->read(text, (size_t)length, &facts))
 		length = -EBADMSG;
 	if (length >= 0)
@@ -300,8 +329,11 @@ static int ask(struct containers *all, struct container_group *group,
 
 	if (!store)
 		return r;
+	if (runtime->list && !store->has_named)
+		r = runtime->list(all, store);
+	store->has_named = true;
 	remember(error, store->error);
-	for (uint32_t i = 0; i < store->n_dirs && !group->is_named && r >= 0; i++)
+	for (uint32_t i = 0; runtime->file && i < store->n_dirs && !group->is_named && r >= 0; i++)
 		r = read_file(all, group, runtime, store->dirs[i], error);
 	return r;
 }
@@ -324,12 +356,9 @@ static int note(struct containers *all, const struct container_runtime *runtime,
 
 static int ask_all(struct containers *all, struct container_group *group)
 {
-	const struct container_runtime *told = NULL;
+	const struct container_runtime *told = group->runtime ? find_runtime(group->runtime) : NULL;
 	int error = 0, r = 0;
 
-	for (size_t i = 0; i < N_OF(runtimes); i++)
-		if (group->runtime && !strcmp(group->runtime, runtimes[i].name))
-			told = &runtimes[i];
 	/* Others (lxc, systemd-nspawn) have names alone. */
 	if (group->runtime && !told) {
 		struct container_facts facts = { .name = "" };

@@ -306,13 +306,13 @@ const struct hark_process *hark_snapshot_socket_origin(const struct hark_snapsho
 const struct hark_process *hark_snapshot_fronted(const struct hark_snapshot *snapshot,
 						 const struct hark_holder *holder)
 {
-	uint64_t key;
+	const struct hark_process *process = &snapshot->processes.items[holder->process];
+	const struct hark_socket *socket = &snapshot->sockets.items[holder->socket];
 
-	if (!snapshot->fronted.n)
+	if (!process->fronts)
 		return NULL;
-	key = rows_holder_key(&snapshot->sockets.items[holder->socket],
-			      &snapshot->processes.items[holder->process]);
-	return ROW_AT(snapshot->fronted, hash_get(&snapshot->fronted_by_holder, key));
+	return ROW_AT(snapshot->fronted,
+		      hash_get(&snapshot->fronted_by_holder, rows_holder_key(socket, process)));
 }
 
 const char *hark_snapshot_host(const struct hark_snapshot *snapshot)

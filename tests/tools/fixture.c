@@ -38,15 +38,19 @@ static void make_folders(int fixture, const char *path)
 	}
 }
 
-void fixture_write(int fixture, const char *path, const char *text)
+void fixture_write_bytes(int fixture, const char *path, const void *bytes, size_t length)
 {
-	size_t length = strlen(text);
 	int fd;
 
 	make_folders(fixture, path);
 	fd = openat(fixture, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0 || write(fd, text, length) != (ssize_t)length || close(fd) < 0)
+	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length || close(fd) < 0)
 		err(1, "%s", path);
+}
+
+void fixture_write(int fixture, const char *path, const char *text)
+{
+	fixture_write_bytes(fixture, path, text, strlen(text));
 }
 
 void fixture_link(int fixture, const char *path, const char *target)

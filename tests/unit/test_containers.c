@@ -7,19 +7,13 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "bed.h"
 #include "collect.h"
 #include "fixture.h"
-#include "process.h"
-
-#define NOBODY 65534
 
 #define WEB   "3f2a9c1b7d5e00112233445566778899aabbccddeeff00112233445566778899"
 #define DB    "0a1b2c3d4e5f00112233445566778899aabbccddeeff00112233445566778899"
@@ -30,53 +24,10 @@
 	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod6a35f2a4" \
 	"_c0de_4a11_8888_0123456789ab.slice"
 
-struct bed {
-	struct hark_source source;
-	int root;
-	struct hark_snapshot *snapshot;
-};
-
-static int open_root(struct hark_source *source)
-{
-	/* The source is the first member. */
-	return dup(((struct bed *)source)->root);
-}
-
-static const struct source_ops fixture_ops = { .open_root = open_root };
-
-static int set_up(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	assert_non_null(bed);
-	bed->root = fixture_open();
-	bed->source = (struct hark_source){ .ops = &fixture_ops, .proc_fd = -1, .sys_fd = -1 };
-	bed->snapshot = snapshot_new();
-	assert_non_null(bed->snapshot);
-	*state = bed;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct bed *bed = *state;
-
-	hark_snapshot_free(bed->snapshot);
-	fixture_close(bed->root);
-	free(bed);
-	return 0;
-}
-
 /* A process in a cgroup: its index. */
 static uint32_t add(struct bed *bed, const char *cgroup)
 {
-	struct hark_process *process = array_push(&bed->snapshot->processes);
-
-	assert_non_null(process);
-	process->pid = bed->snapshot->processes.n;
-	assert_int_equal(process_set_cgroup(process, &bed->snapshot->arena, cgroup, strlen(cgroup)),
-			 0);
-	return bed->snapshot->processes.n - 1;
+	return bed_add_process(bed, cgroup)->pid - 1;
 }
 
 static const struct hark_process *row(const struct bed *bed, uint32_t i)
@@ -338,19 +289,76 @@ static void test_names_already(void **state)
 	assert_int_equal(bed->snapshot->notes.n, 0);
 }
 
+#define N_FILES  1000
+#define N_STORED 10000
+
+static void test_many(void **state)
+{
+	struct bed *bed = *state;
+	char id[128], name[32];
+
+	for (int i = 0; i < N_FILES; i++) {
+		snprintf(id, sizeof(id), "/docker/%064x", i * 7919);
+		add(bed, id);
+		add(bed, id);
+		snprintf(name, sizeof(name), "web-%d", i);
+		write_docker(bed, "var/lib/docker", id + strlen("/docker/"), name);
+	}
+	collect(bed);
+	for (int i = 0; i < N_FILES; i++) {
+		snprintf(name, sizeof(name), "web-%d", i);
+		assert_text(row(bed, (uint32_t)i * 2)->container_name, name);
+		/* They share the text. */
+		assert_ptr_equal(row(bed, (uint32_t)i * 2)->container_name,
+				 row(bed, (uint32_t)i * 2 + 1)->container_name);
+	}
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
+static void test_many_in_a_list(void **state)
+{
+	struct bed *bed = *state;
+	char id[128], name[32], *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	for (int i = 0; i < N_STORED; i++) {
+		snprintf(id, sizeof(id), "/machine.slice/libpod-%064x.scope", i * 7919);
+		add(bed, id);
+		fprintf(out,
+			"%s{\"id\":\"%064x\",\"names\":[\"web-%d\"],\"metadata\":\"{\\\"image-name\\\":"
+			"\\\"nginx\\\"}\",\"flags\":{\"MountLabel\":\"\",\"ProcessLabel\":\"\"}}",
+			i ? "," : "[", i * 7919, i);
+	}
+	fputs("]\n", out);
+	fclose(out);
+	fixture_write(bed->root, "var/lib/containers/storage/overlay-containers/containers.json",
+		      text);
+	free(text);
+	collect(bed);
+	for (int i = 0; i < N_STORED; i++) {
+		snprintf(name, sizeof(name), "web-%d", i);
+		assert_text(row(bed, (uint32_t)i)->container_name, name);
+	}
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_docker, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_docker_elsewhere, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_docker_remapped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_docker_of_user, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_podman, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_podman_of_user, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_containerd, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_crio, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kubelet, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_names_already, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_docker, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_elsewhere, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_remapped, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_of_user, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_podman, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_podman_of_user, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_containerd, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_crio, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_kubelet, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_names_already, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_many, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_many_in_a_list, bed_set_up, bed_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("containers", tests, NULL, NULL);

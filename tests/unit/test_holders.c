@@ -16,42 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bed.h"
 #include "collect.h"
 #include "fixture.h"
 #include "process.h"
 
 #define NOBODY 65534
-
-static const struct source_ops no_ops;
-
-struct bed {
-	int proc;
-	struct hark_source source;
-	struct hark_snapshot *snapshot;
-};
-
-static int set_up(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	assert_non_null(bed);
-	bed->proc = fixture_open();
-	bed->source = (struct hark_source){ .ops = &no_ops, .proc_fd = bed->proc, .sys_fd = -1 };
-	bed->snapshot = snapshot_new();
-	assert_non_null(bed->snapshot);
-	*state = bed;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct bed *bed = *state;
-
-	hark_snapshot_free(bed->snapshot);
-	fixture_close(bed->proc);
-	free(bed);
-	return 0;
-}
 
 static uint32_t add_socket(struct bed *bed, uint32_t inode)
 {
@@ -551,21 +521,24 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_join, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kernel, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kernel_without_proc, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_only_details_asked, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_odd_details, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_cgroups_of_neighbours, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_vanished, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_denied, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_proc, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_empty_proc, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_nothing_wanted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_descriptors_left, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tables_of_threads, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_join, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_kernel, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_kernel_without_proc, bed_set_up,
+						bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_details, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_only_details_asked, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_odd_details, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_cgroups_of_neighbours, bed_set_up,
+						bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_vanished, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_denied, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_proc, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_empty_proc, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_nothing_wanted, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_descriptors_left, bed_set_up,
+						bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_tables_of_threads, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_many, bed_set_up, bed_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("holders", tests, NULL, NULL);

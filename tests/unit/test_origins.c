@@ -17,39 +17,11 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "bed.h"
 #include "collect.h"
 #include "fixture.h"
 
 #define NOBODY 65534
-
-struct bed {
-	int sys;
-	struct hark_source source;
-	struct hark_snapshot *snapshot;
-};
-
-static int set_up(void **state)
-{
-	struct bed *bed = calloc(1, sizeof(*bed));
-
-	assert_non_null(bed);
-	bed->sys = fixture_open();
-	bed->source = (struct hark_source){ .proc_fd = -1, .sys_fd = bed->sys };
-	bed->snapshot = snapshot_new();
-	assert_non_null(bed->snapshot);
-	*state = bed;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct bed *bed = *state;
-
-	hark_snapshot_free(bed->snapshot);
-	fixture_close(bed->sys);
-	free(bed);
-	return 0;
-}
 
 static uint64_t id_of(int dir_fd, const char *path)
 {
@@ -246,13 +218,13 @@ static void test_live_as_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_walk, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_hybrid, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_wide_tree, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_nothing_wanted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_live_as_root, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_live_as_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_walk, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_hybrid, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_wide_tree, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_missing, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_nothing_wanted, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_live_as_root, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_live_as_nobody, bed_set_up, bed_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("origins", tests, NULL, NULL);
