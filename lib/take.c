@@ -254,6 +254,8 @@ static int take_stages(struct taking *taking)
 		r = collect_origins(source, snapshot);
 	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
 		r = collect_containers(source, snapshot);
+	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
+		r = collect_activations(source, snapshot);
 	end_stage(taking, HARK_STAGE_UNITS);
 	if (r == 0)
 		count_undecided(snapshot, selection);

@@ -9,6 +9,7 @@
 #define MAX_NAMES        8u
 #define CONTAINER_DIGITS 12u
 #define SERVICE          ".service"
+#define MANAGER          "systemd"
 #define UUID_LENGTH      36u
 
 static void write_times(struct view *view, struct out *out, uint32_t n)
@@ -285,6 +286,40 @@ static void write_command(struct view *view, struct out *out, const struct hark_
 	out_u64(out, process->pid);
 }
 
+static void write_arrow(const struct view *view, struct out *out)
+{
+	bool is_ascii = view->escape == ESCAPE_ASCII || view->escape == ESCAPE_CSV;
+
+	out_text(out, is_ascii ? " -> " : " → ");
+}
+
+void cell_write_activation(struct view *view, struct out *out,
+			   const struct hark_activation *activation)
+{
+	escape_text(out, view->escape, activation->unit);
+	if (!activation->service)
+		return;
+	write_arrow(view, out);
+	escape_text(out, view->escape, activation->service);
+}
+
+/* The manager that keeps the socket; beside others, which are of the service as a rule. */
+static void write_manager(struct view *view, struct out *out, const struct hark_process *process,
+			  const struct hark_activation *activation, bool is_alone)
+{
+	out_text(out, MANAGER);
+	if (process->pid != 1) {
+		out_char(out, ' ');
+		out_u64(out, process->pid);
+	}
+	out_text(out, " (");
+	if (is_alone)
+		cell_write_activation(view, out, activation);
+	else
+		escape_text(out, view->escape, activation->unit);
+	out_char(out, ')');
+}
+
 struct names {
 	const char *items[MAX_NAMES];
 	const struct hark_process *first[MAX_NAMES];
@@ -369,6 +404,7 @@ static const struct hark_process *find_fronted(const struct view *view, const st
 
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
 {
+	const struct hark_activation *activation = view_activation(view, view_first(view, row));
 	struct names names = { .n = 0 };
 	uint32_t n, is_init_first;
 
@@ -387,13 +423,16 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 	for (uint32_t i = 0; i < names.n; i++) {
 		if (i)
 			out_text(out, ", ");
-		write_command(view, out, names.first[i]);
+		if (activation && !strcmp(names.items[i], MANAGER))
+			write_manager(view, out, names.first[i], activation, names.n == 1);
+		else
+			write_command(view, out, names.first[i]);
 		if (names.counts[i] > 1) {
 			out_text(out, " +");
 			out_u64(out, names.counts[i] - 1);
 		}
 		if (names.fronted[i]) {
-			out_text(out, view->escape == ESCAPE_ASCII ? " -> " : " → ");
+			write_arrow(view, out);
 			cell_write_container(view, out, names.fronted[i]);
 		}
 	}
@@ -440,6 +479,7 @@ static void count_belonging(struct names *names, const struct hark_process *proc
 
 enum style cell_write_unit(struct view *view, const struct row *row, struct out *out)
 {
+	const struct hark_activation *activation = view_activation(view, view_first(view, row));
 	const struct hark_process *init = NULL, *origin;
 	struct names names = { .n = 0 };
 
@@ -452,6 +492,10 @@ enum style cell_write_unit(struct view *view, const struct row *row, struct out 
 			init = process;
 		else
 			count_belonging(&names, process);
+	}
+	if (!names.n && activation) {
+		escape_text(out, view->escape, activation->unit);
+		return STYLE_WEAK;
 	}
 	origin = names.n ? NULL : hark_snapshot_socket_origin(view->snapshot, row->first);
 	if (origin && !is_of_init(origin))

@@ -12,10 +12,14 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 /* The wider the more it stands out; both where the families differ ("private/public"). */
 enum style cell_write_reach(struct view *view, const struct row *row, struct out *out);
 /*
- * Commands with the first pid each: "systemd 1, sshd 842", "apache2 2533 +5"; and the container that
- * one stands for: "docker-proxy 812 → web".
+ * Commands with the first pid each: "sshd 842, systemd 1", "apache2 2533 +5"; and the container
+ * that one stands for: "docker-proxy 812 → web"; or what systemd keeps it for: "systemd (ssh.socket →
+ * ssh.service)".
  */
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out);
+/* "ssh.socket → ssh.service" */
+void cell_write_activation(struct view *view, struct out *out,
+			   const struct hark_activation *activation);
 /* The units or containers. */
 enum style cell_write_unit(struct view *view, const struct row *row, struct out *out);
 /* A container by its name, else by the first digits of its id; a pod as "NAMESPACE/NAME", or by uid. */

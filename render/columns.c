@@ -251,6 +251,15 @@ WRITER(write_started)
 	return STYLE_PLAIN;
 }
 
+WRITER(write_activation)
+{
+	const struct hark_activation *activation = view_activation(view, view_first(view, row));
+
+	if (activation)
+		cell_write_activation(view, out, activation);
+	return STYLE_PLAIN;
+}
+
 WRITER(write_cookie)
 {
 	const struct hark_socket *socket = view_first(view, row);
@@ -337,7 +346,7 @@ static const struct column columns[] = {
 	  .in_csv = true },
 	{ "device", "interface that it is bound to", write_device, .in_csv = true },
 	{ "holders", "who has it open: command, pid, +N others of that command", cell_write_holders,
-	  HOLDERS, CUT, .header = "HELD BY" },
+	  CGROUP, CUT, .header = "HELD BY" },
 	{ "pid", "pids of all holders", write_pids, HOLDERS, .in_csv = true },
 	{ "command", "their commands", write_command, HOLDERS, CUT, .in_csv = true },
 	{ "exe", "their executables", write_executable, PROCESS, CUT, .in_csv = true },
@@ -352,6 +361,8 @@ static const struct column columns[] = {
 	  CUT, .in_csv = true },
 	{ "container-id", "container's whole id", write_container_id, CGROUP, CUT, .in_csv = true },
 	{ "image", "container's image", write_image, CGROUP, CUT },
+	{ "activation", "by which .socket unit systemd holds it, and which service that starts",
+	  write_activation, CGROUP, CUT },
 	{ "runtime", "what runs the container: docker, podman, ...", write_runtime, CGROUP,
 	  .in_csv = true },
 	{ "pod", "Kubernetes pod: NAMESPACE/NAME, else its uid", write_pod, CGROUP, CUT,

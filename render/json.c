@@ -308,6 +308,22 @@ static void write_holders(struct view *view, struct out *out, const struct hark_
 	write_origin(out, origin);
 }
 
+static void write_activation(struct out *out, const struct hark_activation *activation)
+{
+	LITERAL(out, ",\"activation\":");
+	if (!activation) {
+		LITERAL(out, "null");
+		return;
+	}
+	LITERAL(out, "{\"unit\":");
+	write_string(out, activation->unit);
+	LITERAL(out, ",\"service\":");
+	write_string(out, activation->service);
+	LITERAL(out, ",\"accept\":");
+	write_tristate(out, (enum hark_tristate)activation->accept);
+	out_char(out, '}');
+}
+
 static uint64_t netns_inode(const struct view *view, uint32_t netns)
 {
 	const struct hark_namespace *namespace = hark_snapshot_namespace(view->snapshot, netns);
@@ -359,6 +375,7 @@ static void write_socket(struct view *view, struct out *out, uint32_t i)
 	write_tristate(out, socket->is_kernel ? HARK_YES :
 			    socket->n_holders ? HARK_NO :
 						HARK_UNKNOWN);
+	write_activation(out, view_activation(view, socket));
 	out_char(out, '}');
 }
 

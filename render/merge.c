@@ -41,7 +41,8 @@ static bool is_group(const struct view *view, const struct hark_socket *a,
 {
 	return a->family == b->family && !hark_addr_compare(&a->local, &b->local) &&
 	       a->device == b->device && a->v6only == b->v6only &&
-	       (a == b || answers_alike(view_listener(view, a), view_listener(view, b)));
+	       (a == b || (answers_alike(view_listener(view, a), view_listener(view, b)) &&
+			   view_activation(view, a) == view_activation(view, b)));
 }
 
 /* Appends the sockets of a row to those of another. */
@@ -160,7 +161,8 @@ static bool is_pair(struct view *view, const struct row *row, const struct row *
 	if (!hark_addr_is_any(&a->local) &&
 	    hark_addr_reach(&a->local) != hark_addr_reach(&b->local))
 		return false;
-	return has_same_holders(view, row, half);
+	return view_activation(view, a) == view_activation(view, b) &&
+	       has_same_holders(view, row, half);
 }
 
 /* Pairs the rows from `begin` on; those that went into another one are dropped. */

@@ -70,6 +70,16 @@ static inline const struct hark_socket *view_first(const struct view *view, cons
 	return view_socket(view, row->first);
 }
 
+/* How systemd uses the socket, or NULL; all of a row are alike in that. */
+static inline const struct hark_activation *view_activation(const struct view *view,
+							    const struct hark_socket *socket)
+{
+	const struct hark_listener *listener =
+		hark_snapshot_listener(view->snapshot, socket->listener);
+
+	return listener ? hark_snapshot_activation(view->snapshot, listener->activation) : NULL;
+}
+
 /* The next socket of the row, or HARK_NONE. */
 static inline uint32_t view_next(const struct view *view, uint32_t socket)
 {

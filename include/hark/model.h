@@ -178,6 +178,14 @@ struct hark_listener {
 	 * this family, or may. So "none" of this one is not "none" of the port.
 	 */
 	bool is_answered_elsewhere[HARK_FAMILY_N_];
+	uint32_t activation; /* index of its hark_activation; HARK_NONE: none that is known */
+};
+
+/* How systemd, which holds the listener, uses it. */
+struct hark_activation {
+	const char *unit;    /* that opened it: "ssh.socket" */
+	const char *service; /* that it starts: "ssh.service", "echo@.service"; NULL: not known */
+	uint8_t accept;      /* enum hark_tristate: Accept=, a service for each connection */
 };
 
 /* One open descriptor of one process (or of a thread with a descriptor table of its own). */

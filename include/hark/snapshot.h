@@ -111,6 +111,8 @@ const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot 
  */
 const struct hark_process *hark_snapshot_namespace_origin(const struct hark_snapshot *snapshot,
 							  uint32_t netns);
+const struct hark_activation *hark_snapshot_activation(const struct hark_snapshot *snapshot,
+						       uint32_t i);
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot);
 const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i);
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);

@@ -62,6 +62,12 @@ int collect_replies(struct hark_source *source, struct question *questions, uint
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
 		    enum hark_holders_way way);
 
+/* The process (its index) of the systemd manager that holds a listener, or HARK_NONE. */
+uint32_t activation_manager(const struct hark_snapshot *snapshot, const struct hark_socket *socket);
+
+/* The activations of the listeners that systemd holds; after holders and origins. */
+int collect_activations(struct hark_source *source, struct hark_snapshot *snapshot);
+
 /* What the cgroup ids of the sockets stand for (origins), by the cgroup file systems below /sys. */
 int collect_origins(struct hark_source *source, struct hark_snapshot *snapshot);
 

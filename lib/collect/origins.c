@@ -62,15 +62,17 @@ static int open_root(const struct hark_source *source)
 	return -ENOENT;
 }
 
-/* The ids of sockets that no holder names. */
+/* The ids of sockets of which no holder tells more than that it keeps them. */
 static int list_ids(struct search *search)
 {
 	const struct hark_snapshot *snapshot = search->snapshot;
 
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		const struct hark_socket *socket = &snapshot->sockets.items[i];
+		bool is_told = socket->n_holders &&
+			       activation_manager(snapshot, socket) == HARK_NONE;
 
-		if (!socket->cgroup_id || socket->n_holders ||
+		if (!socket->cgroup_id || is_told ||
 		    hash_get(&search->wanted, socket->cgroup_id) != UINT32_MAX)
 			continue;
 		if (array_reserve(&search->ids, 1u) < 0 ||

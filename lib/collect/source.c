@@ -14,6 +14,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,6 +171,31 @@ static int live_open_root(struct hark_source *source)
 	return fd < 0 ? -errno : fd;
 }
 
+static int live_connect(struct hark_source *source, const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	int error = 0;
+
+	(void)source;
+	if (fd < 0)
+		return -errno;
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >=
+	    (int)sizeof(address.sun_path))
+		error = -ENAMETOOLONG;
+	else if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		 getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+		error = -errno;
+	else if (peer.uid != 0 && peer.uid != geteuid())
+		error = -EPERM;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
 static int64_t live_time(struct hark_source *source)
 {
 	(void)source;
@@ -195,6 +221,7 @@ static const struct source_ops live_ops = {
 	.leave = live_leave,
 	.open_root = live_open_root,
 	.bpf = live_bpf,
+	.connect = live_connect,
 	.time = live_time,
 	.clock_ns = live_clock_ns,
 };

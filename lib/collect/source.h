@@ -55,6 +55,11 @@ struct source_ops {
 	 * whose processes are not those that a program would see.
 	 */
 	int (*bpf)(struct hark_source *source, int command, union bpf_attr *attr, uint32_t size);
+	/*
+	 * A stream to who listens at a path of AF_UNIX, if that is root or our own user: a
+	 * descriptor, which does not block, or -errno. NULL: nobody listens anywhere.
+	 */
+	int (*connect)(struct hark_source *source, const char *path);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
 	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */

@@ -31,7 +31,8 @@ static bool are_alike(const struct hark_explanation *x, uint32_t i, uint32_t j)
 	       a->uid == b->uid && a->is_kernel == b->is_kernel &&
 	       !hark_addr_compare(&a->local, &b->local) &&
 	       answer_at(x, i, 0)->verdict == answer_at(x, j, 0)->verdict &&
-	       answer_at(x, i, 1)->verdict == answer_at(x, j, 1)->verdict;
+	       answer_at(x, i, 1)->verdict == answer_at(x, j, 1)->verdict &&
+	       activation_at(x, i) == activation_at(x, j);
 }
 
 static bool is_same_port(const struct hark_socket *a, const struct hark_socket *b)

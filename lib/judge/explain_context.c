@@ -140,6 +140,43 @@ static void tell_known_holders(struct hark_explanation *x, const struct alike *a
 			holder->fd, socket_at(x, holder->socket)->inode));
 }
 
+static bool is_held_by_unit(const struct hark_explanation *x, struct holder_range range,
+			    const char *unit)
+{
+	for (uint32_t h = range.first; h < range.end; h++)
+		if (is_same(process_of(x, h)->unit, unit))
+			return true;
+	return false;
+}
+
+static void tell_activation(struct hark_explanation *x, const struct alike *alike)
+{
+	const struct hark_process *origin = hark_snapshot_socket_origin(x->snapshot, alike->first);
+	const struct hark_activation *activation = activation_at(x, alike->first);
+	const char *packet = packet_text(socket_at(x, alike->first)), *unit, *service;
+	const char *what = "", *why = "";
+	bool is_by_cgroup;
+
+	if (!activation)
+		return;
+	unit = activation->unit;
+	service = activation->service;
+	is_by_cgroup = origin && is_same(origin->unit, unit);
+	if (service && activation->accept == HARK_YES) {
+		what = say(x, ", and starts an instance of %s for each %s", service, packet);
+		why = say(x, "; D-Bus: Accept of %s is on", unit);
+	} else if (service) {
+		what = is_held_by_unit(x, holders_of(x, alike), service) ?
+			       say(x, ", and has handed it to %s", service) :
+			       say(x, ", and starts %s when a %s comes", service, packet);
+		why = say(x, "; D-Bus: %s triggers %s", unit, service);
+	}
+	add_finding(x, HARK_FINDING_DETAIL, "activation", alike->first,
+		    say(x, "systemd opened it for %s%s.", unit, what),
+		    is_by_cgroup ? say(x, "INET_DIAG_CGROUP_ID: the cgroup of %s%s", unit, why) :
+				   say(x, "D-Bus: %s listens there%s", unit, why));
+}
+
 /* What the kernel is used for at a port, by registration or by custom. */
 static const char *kernel_service(const struct hark_socket *socket)
 {
@@ -187,6 +224,7 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike)
 
 	if (range.first < range.end) {
 		tell_known_holders(x, alike);
+		tell_activation(x, alike);
 		return;
 	}
 	if (socket->is_kernel) {

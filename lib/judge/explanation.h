@@ -50,6 +50,16 @@ static inline const struct hark_answer *answer_at(const struct hark_explanation 
 	return snapshot_answer(x->snapshot, socket_at(x, i), family);
 }
 
+/* NULL: none is known. */
+static inline const struct hark_activation *activation_at(const struct hark_explanation *x,
+							  uint32_t i)
+{
+	const struct hark_listener *listener =
+		hark_snapshot_listener(x->snapshot, socket_at(x, i)->listener);
+
+	return listener ? hark_snapshot_activation(x->snapshot, listener->activation) : NULL;
+}
+
 static inline bool is_copied_to(const struct hark_socket *socket)
 {
 	return socket->protocol == HARK_PROTOCOL_RAW || socket->protocol == HARK_PROTOCOL_ICMP;

@@ -366,11 +366,23 @@ static bool matches_holder(const struct subject *subject, const struct term *ter
 	return false;
 }
 
+/* What systemd keeps belongs to the unit that opened it, and to what that starts. */
+static bool matches_activation(const struct subject *subject, const struct term *term)
+{
+	const struct hark_listener *listener =
+		hark_snapshot_listener(subject->snapshot, subject->socket->listener);
+	const struct hark_activation *activation =
+		listener ? hark_snapshot_activation(subject->snapshot, listener->activation) : NULL;
+
+	return activation && term->kind == TERM_UNIT &&
+	       (is_unit(term->text, activation->unit) || is_unit(term->text, activation->service));
+}
+
 static bool matches_cgroup(const struct subject *subject, const struct term *term)
 {
 	const struct hark_process *origin;
 
-	if (matches_holder(subject, term))
+	if (matches_holder(subject, term) || matches_activation(subject, term))
 		return true;
 	origin = hark_snapshot_socket_origin(subject->snapshot, subject->i);
 	return origin && matches_process(term, origin);

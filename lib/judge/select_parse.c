@@ -89,13 +89,12 @@ static int unknown_protocol(struct reader *reader, const char *text)
 /* Protocols and states may be written in capitals, as lsof and netstat do. */
 static bool lower(const char *text, char ret[NAME_SIZE])
 {
-	size_t length = strlen(text);
-
-	if (length >= NAME_SIZE)
-		return false;
-	for (size_t i = 0; i <= length; i++)
+	for (size_t i = 0; i < NAME_SIZE; i++) {
 		ret[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
-	return true;
+		if (!text[i])
+			return true;
+	}
+	return false;
 }
 
 static int protocol_from_name(const char *text)

@@ -29,6 +29,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->namespace_origins);
 	array_fini(&snapshot->lookups);
 	array_fini(&snapshot->notes);
+	array_fini(&snapshot->activations);
 	array_fini(&snapshot->origins);
 	hash_fini(&snapshot->origin_by_cgroup);
 	array_fini(&snapshot->fronted);
@@ -144,6 +145,7 @@ int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket
 			.reach = -1,
 			.shadowed_by = HARK_NONE,
 		};
+	listener->activation = HARK_NONE;
 	socket->listener = snapshot->listeners.n - 1;
 	return 0;
 }
@@ -249,6 +251,12 @@ const struct hark_process *hark_snapshot_namespace_origin(const struct hark_snap
 	const uint32_t *origin = ROW_AT(snapshot->namespace_origins, netns);
 
 	return origin ? ROW_AT(snapshot->origins, *origin) : NULL;
+}
+
+const struct hark_activation *hark_snapshot_activation(const struct hark_snapshot *snapshot,
+						       uint32_t i)
+{
+	return ROW_AT(snapshot->activations, i);
 }
 
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot)

@@ -34,6 +34,7 @@ struct hark_snapshot {
 	ARRAY(uint32_t) namespace_origins;       /* beside namespaces: of origins, or HARK_NONE */
 	ARRAY(struct hark_lookup) lookups;
 	ARRAY(struct hark_note) notes;
+	ARRAY(struct hark_activation) activations;
 	ARRAY(struct hark_process) origins; /* what cgroups of sockets and namespaces are called */
 	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
 	ARRAY(struct hark_process) fronted; /* containers that holders pass connections on to */

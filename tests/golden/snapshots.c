@@ -430,6 +430,16 @@ static void add_shadowed(struct hark_snapshot *s)
 	hold(s, new, 8);
 }
 
+static void add_activated(struct hark_snapshot *s)
+{
+	struct hark_activation activation = { "evil\033[31m\".socket", "echo@.service", HARK_YES };
+
+	*array_push(&s->activations) = activation;
+	dual_stack(s, tcp(s, V6, "::", 8100));
+	hold(s, process(s, 1, 0, "systemd", "init.scope"), 41);
+	snapshot_listener(s, &s->sockets.items[s->sockets.n - 1])->activation = 0;
+}
+
 static void add_unknown(struct hark_snapshot *s)
 {
 	uint32_t guest = process(s, 5001, 0, "sentry", "gvisor.service");
@@ -489,6 +499,7 @@ static struct hark_snapshot *rich(void)
 	add_hostile(s);
 	add_reuseport(s);
 	add_shadowed(s);
+	add_activated(s);
 	add_unknown(s);
 	add_datagrams(s);
 	return s;

@@ -24,7 +24,7 @@ struct given {
 	const char *answers;
 	/*
 	 * "v6only", "unknown", "eth0"; "denied", "unheld", "unread", "kernel" of holders; "connected",
-	 * "bound"
+	 * "bound"; of activations[] "activated", "accepted", "opened"
 	 */
 	const char *flags;
 	const char *holders; /* a letter for each, of processes[] */
@@ -53,6 +53,15 @@ static const struct {
 	{ 's', { .pid = 22, .command = "sshd", .unit = "ssh.service" } },
 	{ 'x', { .pid = 99, .command = "x\033[31m", .unit = NULL } },
 	{ 'y', { .pid = 98, .command = NULL, .unit = NULL } },
+};
+
+static const struct {
+	const char *flag;
+	struct hark_activation activation;
+} activations[] = {
+	{ "activated", { .unit = "ssh.socket", .service = "ssh.service", .accept = HARK_NO } },
+	{ "accepted", { .unit = "echo.socket", .service = "echo@.service", .accept = HARK_YES } },
+	{ "opened", { .unit = "odd.socket" } },
 };
 
 static const struct explained cases[] = {
@@ -99,6 +108,21 @@ static const struct explained cases[] = {
 	  "ipv4-socket ipv4-all holders shown-as-ipv4 hint-sshd firewall-unread",
 	  { "The kernel itself holds it, and no process does: the port is usual for VXLAN.",
 	    "The kernel itself holds it, and no process does." } },
+	{ "systemd keeps it",
+	  { { "tcp", "0.0.0.0", V4, 21, "an", "activated", "i" },
+	    { "tcp", "0.0.0.0", V4, 22, "an", "activated", "is" },
+	    { "tcp", "0.0.0.0", V4, 23, "an", "accepted", "i" },
+	    { "tcp", "0.0.0.0", V4, 24, "an", "opened", "i" } },
+	  "port ipv4-socket ipv4-all holders activation shown-as-ipv4 hint-systemd "
+	  "port ipv4-socket ipv4-all holders activation shown-as-ipv4 hint-sshd "
+	  "port ipv4-socket ipv4-all holders activation shown-as-ipv4 "
+	  "port ipv4-socket ipv4-all holders activation shown-as-ipv4 firewall-unread",
+	  { "systemd opened it for ssh.socket, and starts ssh.service when a connection comes.",
+	    "systemd opened it for ssh.socket, and has handed it to ssh.service.",
+	    "systemd opened it for echo.socket, and starts an instance of echo@.service for each "
+	    "connection.",
+	    "systemd opened it for odd.socket.", "D-Bus: ssh.socket listens there",
+	    "D-Bus: Accept of echo.socket is on" } },
 	{ "IPv6 is disabled, which changes nothing",
 	  { { "tcp", "0.0.0.0", V4, 80, "an", "", "y" } },
 	  "port ipv4-socket ipv4-all holders shown-as-ipv4 firewall-unread",

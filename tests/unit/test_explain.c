@@ -143,6 +143,12 @@ static void add_holders(struct hark_snapshot *snapshot, uint32_t i, const struct
 							HARK_ABSENT;
 	socket->holders_complete = !has(given->flags, "denied");
 	socket->is_kernel = has(given->flags, "kernel");
+	for (uint32_t a = 0; a < N_ELEMENTS(activations); a++) {
+		if (!has(given->flags, activations[a].flag))
+			continue;
+		snapshot_listener(snapshot, socket)->activation = snapshot->activations.n;
+		*array_push(&snapshot->activations) = activations[a].activation;
+	}
 	for (const char *letter = given->holders; *letter; letter++)
 		for (uint32_t p = 0; p < N_ELEMENTS(processes); p++)
 			if (processes[p].letter == *letter)

@@ -162,14 +162,14 @@ static void test_nothing_wanted(void **state)
 }
 
 /* Makes a cgroup below the root of cgroup2, of this path there; false where that cannot be. */
-static bool make_live(char *name, char *path, size_t size)
+static bool make_live(char name[64], char path[128])
 {
 	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	struct statfs fs;
 
-	snprintf(name, size, "/hark-test-%d.slice", getpid());
+	snprintf(name, 64, "/hark-test-%d.slice", getpid());
 	for (int i = 0; i < 2; i++) {
-		snprintf(path, size, "%s%s", mounts[i], name);
+		snprintf(path, 128, "%s%s", mounts[i], name);
 		if (statfs(mounts[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
 			return mkdir(path, 0755) == 0;
 	}
@@ -182,11 +182,11 @@ static bool make_live(char *name, char *path, size_t size)
  */
 static void check_live(struct bed *bed, uid_t uid)
 {
-	char name[128], path[128];
+	char name[64], path[128];
 	uint32_t socket;
 	int r;
 
-	if (geteuid() != 0 || !make_live(name, path, sizeof(name))) {
+	if (geteuid() != 0 || !make_live(name, path)) {
 		print_message(
 			"# needs root, and a cgroup2 file system in which cgroups can be made\n");
 		skip();
