@@ -142,13 +142,48 @@ static bool is_settled_early(const struct hark_selection *selection)
 	return selection_details(selection) == 0 && !hark_selection_names_namespaces(selection);
 }
 
+/* Whether what containers are called may not be read, and the selection wants to know. */
+static bool is_kept_nameless(const struct hark_snapshot *snapshot,
+			     const struct hark_selection *selection)
+{
+	for (uint32_t i = 0; i < snapshot->notes.n; i++)
+		if (snapshot->notes.items[i].what == HARK_NOTE_CONTAINERS &&
+		    snapshot->notes.items[i].why == HARK_NOTE_PERMISSION)
+			return selection_names_containers(selection);
+	return false;
+}
+
+static bool is_nameless(const struct hark_process *process)
+{
+	return process && ((process->container && !process->container_name) ||
+			   (process->pod && !process->pod_name));
+}
+
+static bool may_be_named(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	const struct hark_socket *socket = &snapshot->sockets.items[i];
+
+	for (uint32_t k = 0; k < socket->n_holders; k++) {
+		const struct hark_holder *holder =
+			&snapshot->holders.items[socket->first_holder + k];
+
+		if (is_nameless(&snapshot->processes.items[holder->process]) ||
+		    is_nameless(hark_snapshot_fronted(snapshot, holder)))
+			return true;
+	}
+	return is_nameless(hark_snapshot_socket_origin(snapshot, i));
+}
+
 /* Sockets that only their holders could tell whether they match, where those may not be seen. */
 static void count_undecided(struct hark_snapshot *snapshot, const struct hark_selection *selection)
 {
+	bool has_nameless = is_kept_nameless(snapshot, selection);
+
 	if (!(selection_details(selection) & HARK_DETAIL_HOLDERS))
 		return;
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
-		snapshot->n_undecided += snapshot->sockets.items[i].holders == HARK_DENIED &&
+		snapshot->n_undecided += (snapshot->sockets.items[i].holders == HARK_DENIED ||
+					  (has_nameless && may_be_named(snapshot, i))) &&
 					 !hark_selection_matches(selection, snapshot, i);
 }
 

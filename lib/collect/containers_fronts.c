@@ -190,7 +190,7 @@ static int take_podman(void *data, const char *id)
 	struct store_list *list = data;
 	struct arena *arena = &list->fronts->all->snapshot->arena;
 	char path[STATEFILE_PATH_SIZE], netns[CONTAINER_TEXT_SIZE], *text = NULL;
-	struct podman_netns *new;
+	struct podman_netns *added;
 	ssize_t length = -EINVAL;
 	int r = 0;
 
@@ -199,13 +199,13 @@ static int take_podman(void *data, const char *id)
 		length = statefile_read(list->dir_fd, path, CONTAINER_FILE_MAX, &text);
 	}
 	if (length >= 0 && container_json_netns(text, (size_t)length, netns) && netns[0]) {
-		new = array_push(&list->fronts->netns);
-		if (new) {
-			new->user = list->user;
-			new->id = arena_strdup(arena, id);
-			new->path = arena_strdup(arena, netns);
+		added = array_push(&list->fronts->netns);
+		if (added) {
+			added->user = list->user;
+			added->id = arena_strdup(arena, id);
+			added->path = arena_strdup(arena, netns);
 		}
-		r = new &&new->id &&new->path ? 0 : -ENOMEM;
+		r = added && added->id && added->path ? 0 : -ENOMEM;
 	}
 	free(text);
 	return length == -ENOMEM ? -ENOMEM : r;

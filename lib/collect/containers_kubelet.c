@@ -42,7 +42,7 @@ static int take_container_log(void *data, const char *log)
 		return 0;
 	copy(facts.id, id, id + HEX_ID_LENGTH);
 	group = containers_find(all, facts.id);
-	if (!group || !all->rows.items[group->first]->pod)
+	if (!group)
 		return 0;
 	copy(facts.pod_name, log, namespace);
 	copy(facts.pod_namespace, namespace + 1, name);

@@ -95,31 +95,46 @@ static int add_remapped(void *data, const char *name)
 	return 0;
 }
 
-/* moby, daemon/config: data-root of /etc/docker/daemon.json; a user's below XDG directories. */
-static int open_docker(struct containers *all, struct container_store *store)
+/* Where daemon.json below one directory says that docker's state is, else at `root`. */
+static int add_docker(struct containers *all, struct container_store *store, const char *config,
+		      const char *root)
 {
-	bool is_users = store->user != HARK_NONE;
-	int fd = open_path(all, store, is_users ? "~/.config/docker" : "/etc/docker");
-	char root[CONTAINER_TEXT_SIZE] = "", path[STATEFILE_PATH_SIZE], *text = NULL;
+	char told[CONTAINER_TEXT_SIZE] = "", path[STATEFILE_PATH_SIZE], *text = NULL;
+	struct listing listing = { .all = all, .store = store };
+	int fd = open_path(all, store, config);
 	ssize_t length = fd < 0 ? fd : statefile_read(fd, "daemon.json", CONTAINER_FILE_MAX, &text);
-	struct listing listing = { .all = all, .store = store, .path = root };
 
 	if (fd >= 0)
 		close(fd);
 	if (length >= 0)
-		container_json_docker_root(text, (size_t)length, root);
+		container_json_docker_root(text, (size_t)length, told);
 	free(text);
-	if (!root[0])
-		strcpy(root, is_users ? "~/.local/share/docker" : "/var/lib/docker");
-	if (snprintf(path, sizeof(path), "%s/containers", root) >= STATEFILE_PATH_SIZE)
+	listing.path = told[0] ? told : root;
+	if (snprintf(path, sizeof(path), "%s/containers", listing.path) >= STATEFILE_PATH_SIZE)
 		return 0;
 	add_dir(store, open_path(all, store, path));
-	fd = open_path(all, store, root);
+	fd = open_path(all, store, listing.path);
 	if (fd >= 0) {
 		statefile_list(fd, add_remapped, &listing);
 		close(fd);
 	}
-	return 0;
+	return length == -ENOMEM ? -ENOMEM : 0;
+}
+
+/*
+ * moby, daemon/config and daemon/command/daemon_unix.go: a user's is below the XDG directories.
+ * docker-snap, README.md: that of the snap.
+ */
+static int open_docker(struct containers *all, struct container_store *store)
+{
+	int r;
+
+	if (store->user != HARK_NONE)
+		return add_docker(all, store, "~/.config/docker", "~/.local/share/docker");
+	r = add_docker(all, store, "/etc/docker", "/var/lib/docker");
+	return r < 0 ? r :
+		       add_docker(all, store, "/var/snap/docker/current/config",
+				  "/var/snap/docker/common/var-lib-docker");
 }
 
 static bool read_docker(const char *text, size_t length, struct container_facts *ret)

@@ -10,7 +10,7 @@ int lines_open(struct lines *lines, int dir_fd, const char *path)
 {
 	if (dir_fd < 0)
 		return -ENOENT;
-	lines->fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+	lines->fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (lines->fd < 0)
 		return -errno;
 	lines->is_cut = false;

@@ -255,7 +255,8 @@ int source_open_directory(int dir_fd, const char *path)
 
 ssize_t source_read_file(int dir_fd, const char *path, char *buffer, size_t size)
 {
-	int fd = dir_fd < 0 ? -1 : openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = dir_fd < 0 ? -1 :
+			      openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t length = 0;
 	ssize_t got = 0;
 	int error = 0;

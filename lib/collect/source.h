@@ -95,7 +95,7 @@ static inline int source_net_fd(const struct hark_source *source)
 
 /*
  * Reads a whole small file below a directory descriptor (-1: ENOENT) into `buffer`, NUL-terminated;
- * what is longer is cut. The length, or -errno.
+ * what is longer is cut. Nothing is waited for: a FIFO is empty. The length, or -errno.
  */
 ssize_t source_read_file(int dir_fd, const char *path, char *buffer, size_t size);
 

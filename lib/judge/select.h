@@ -73,6 +73,9 @@ bool selection_matches_early(const struct hark_selection *selection,
 uint32_t selection_ports(const struct hark_selection *selection, struct port_range *ret,
 			 uint32_t max);
 
+/* Whether it asks for containers or pods. */
+bool selection_names_containers(const struct hark_selection *selection);
+
 /* The protocols of all that match, a bit mask of 1 << enum hark_protocol; 0: no restriction. */
 uint32_t selection_protocols(const struct hark_selection *selection);
 

@@ -73,6 +73,15 @@ bool hark_selection_names_namespaces(const struct hark_selection *selection)
 	return false;
 }
 
+bool selection_names_containers(const struct hark_selection *selection)
+{
+	for (uint32_t i = 0; selection && i < selection->terms.n; i++)
+		if (selection->terms.items[i].kind == TERM_CONTAINER ||
+		    selection->terms.items[i].kind == TERM_POD)
+			return true;
+	return false;
+}
+
 /* What a term is held against. */
 struct subject {
 	const struct hark_snapshot *snapshot;

@@ -6,6 +6,7 @@
 Seeds of the netlink target: the datagrams of each recording of tests/replay, as the target reads
 them (fuzz_netlink.c). Of the others: each file and selector.
 """
+import json
 import pathlib
 import struct
 
@@ -24,6 +25,21 @@ SCTP = b""" ENDPT     SOCK   STY SST HBKT LPORT   UID INODE LADDRS
 (____ptrval____) (____ptrval____) 2   10  9    9900    33 2002 \
 0000:0000:0000:0000:0000:0000:0000:0001
 """
+# What the first byte of an input of the containers target chooses, with a file of that kind.
+STATE_FILES = [
+    {"ID": "3f2a", "Name": "/web", "Config": {"Image": "nginx", "Labels": {
+        "io.kubernetes.pod.name": "web-0", "io.kubernetes.pod.namespace": "shop"}},
+     "NetworkSettings": {"Networks": {"bridge": {"IPAddress": "172.17.0.2",
+                                                 "GlobalIPv6Address": "fd00::2"}},
+                         "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}],
+                                   "53/udp": None}}},
+    {"annotations": {"io.kubernetes.cri.container-name": "nginx", "nerdctl/name": "x",
+                     "io.kubernetes.cri.sandbox-name": "web-0",
+                     "io.kubernetes.pod.namespace": "shop"}},
+    [{"id": "3f2a", "names": ["web"], "metadata": '{"image-name": "nginx"}'}, 7],
+    {"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]}},
+    {"data-root": "/srv/docker"},
+]
 SELECTORS = ["80", ":80", "8000-8999", "80/tcp,53/udp", "http", "tcp", "tcp46,udp6", "10.0.0.7",
              "10.0.0.0/8", "::1", "fe80::1%eth0", "10.0.0.7:80", "[::1]:80", "[::]:8000-8999",
              "localhost:80", "listen\nestablished", "pid=1,42", "user=root", "unit=ssh*",
@@ -99,6 +115,8 @@ def main():
                 seed("proc", name, bytes([number]) + file.read_bytes())
     netlink_seed("made-up", 0, made_up())
     seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
+    for number, content in enumerate(STATE_FILES):
+        seed("containers", f"{number}", bytes([number]) + json.dumps(content).encode())
     for number, selector in enumerate(SELECTORS):
         seed("select", f"{number:02}", selector.encode())
 

@@ -111,6 +111,19 @@ static void test_docker_elsewhere(void **state)
 	assert_text(row(bed, web)->container_name, "moved");
 }
 
+static void test_docker_of_snap(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/docker/" WEB), db = add(bed, "/docker/" DB);
+
+	fixture_link(bed->root, "var/snap/docker/current", "2963");
+	write_docker(bed, "var/snap/docker/common/var-lib-docker", WEB, "snapped");
+	write_docker(bed, "var/lib/docker", DB, "db");
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "snapped");
+	assert_text(row(bed, db)->container_name, "db");
+}
+
 static void test_docker_remapped(void **state)
 {
 	struct bed *bed = *state;
@@ -349,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_docker, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_docker_elsewhere, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_docker_of_snap, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_docker_remapped, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_docker_of_user, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_podman, bed_set_up, bed_tear_down),

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bed.h"
 #include "collect.h"
@@ -300,6 +302,24 @@ static void test_pasta(void **state)
 	assert_fronts(bed, holders[2], NULL, NULL);
 }
 
+/* Nobody writes to it, and nobody waits for it. */
+static void test_fifo(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t proxy = PROCESS(bed, "docker-proxy", "/", "docker-proxy");
+	uint32_t holder = add_listener(bed, proxy), kit;
+
+	assert_int_equal(unlinkat(bed->proc, "1/cmdline", 0), 0);
+	assert_int_equal(mkfifoat(bed->proc, "1/cmdline", 0600), 0);
+	kit = PROCESS(bed, "rootlessport", "/", "rootlessport");
+	add_listener(bed, kit);
+	fixture_link(bed->proc, "2/fd/7", "socket:[4711]");
+	assert_int_equal(mkdirat(bed->proc, "2/net", 0700), 0);
+	assert_int_equal(mkfifoat(bed->proc, "2/net/unix", 0600), 0);
+	collect(bed);
+	assert_fronts(bed, holder, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_conmon, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_rootlessport, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_pasta, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_fifo, bed_set_up, bed_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("fronts", tests, NULL, NULL);

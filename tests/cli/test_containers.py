@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Containers by name: the state of docker and the kubelet, over real sockets of processes that say
+they are in a container, or stand for one."""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import harness
+from harness import (case, child, expect, expect_equal, libc, listen, main, needs_real_root, rename,
+                     world)
+
+WEB = "3f2a9c1b7d5e" + "0123456789abcdef" * 3 + "0123"
+DB = "0a1b2c3d4e5f" + "0123456789abcdef" * 3 + "0123"
+ETCD = "77778888" + "0123456789abcdef" * 3 + "01234567"
+POD = "6a35f2a4-c0de-4a11-8888-0123456789ab"
+NOBODY = 65534
+
+# Listens at the port that it is told first, under the name that it is told then; the rest of its
+# command line is as docker-proxy has it.
+LISTENER = """
+import ctypes, socket, sys
+sock = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+ctypes.CDLL(None).prctl(15, sys.argv[2].encode(), 0, 0, 0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)
+
+
+def hark(*words, **options):
+    """By /proc: BPF tells cgroups by their ids, and all of this is in one."""
+    return harness.hark(*words, "--holders", "proc", **options)
+
+
+def become_nobody():
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: who changes its user may not be looked at
+
+
+def put_in_cgroup(pid, cgroup):
+    """Mounts another file over the one that tells its cgroup."""
+    file = pathlib.Path(f"/var/lib/cgroup-{pid}")
+    file.write_text(f"0::{cgroup}\n", encoding="ascii")
+    mount("--bind", file, f"/proc/{pid}/cgroup")
+
+
+@contextlib.contextmanager
+def listener(port, name, *arguments, cgroup=None):
+    """A process of that name, with those words on its command line: its pid."""
+    with subprocess.Popen([sys.executable, "-c", LISTENER, str(port), name, *arguments],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            expect_equal(process.stdout.readline(), b"ready\n")
+            if cgroup:
+                put_in_cgroup(process.pid, cgroup)
+            yield process.pid
+        finally:
+            process.stdin.close()
+
+
+def write_docker(container, name, port, address):
+    """The file of a container that docker has published port 80 of."""
+    folder = pathlib.Path("/var/lib/docker/containers") / container
+    folder.mkdir(parents=True)
+    state = {"ID": container, "Name": f"/{name}", "Config": {"Image": "nginx:1.25"},
+             "NetworkSettings": {
+                 "Networks": {"bridge": {"IPAddress": address, "GlobalIPv6Address": ""}},
+                 "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(port)}]}}}
+    (folder / "config.v2.json").write_text(json.dumps(state), encoding="ascii")
+
+
+def proxy(port, address):
+    return listener(port, "docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port",
+                    str(port), "-container-ip", address, "-container-port", "80")
+
+
+@contextlib.contextmanager
+def host():
+    """A host with nothing below /var/lib but what the case puts there."""
+    with world():
+        mount("-t", "tmpfs", "-o", "mode=755", "none", "/var/lib")
+        try:
+            yield
+        finally:
+            # what is mounted over /proc ends with its process
+            libc.umount2(b"/var/lib", 2)  # MNT_DETACH
+
+
+def line_of(answer, port):
+    return next(li for li in answer.out.splitlines() if f" {port} " in li)
+
+
+@case
+def proxies():
+    """docker-proxy is told with the container that it stands for, which finds it"""
+    with host():
+        write_docker(WEB, "web", 8080, "172.17.0.2")
+        write_docker(DB, "db", 5432, "172.17.0.3")
+        with proxy(8080, "172.17.0.2") as pid, proxy(5432, "172.17.0.9"), \
+                listener(99, "docker-proxy"):
+            table = hark(env={"LC_ALL": "C.UTF-8"})
+            expect(f"docker-proxy {pid} → web" in line_of(table, 8080), table)
+            expect("→" not in line_of(table, 5432) + line_of(table, 99), table)
+            expect(f"docker-proxy {pid} -> web" in hark(env={"LC_ALL": "C"}).out, table)
+            sockets = {s["local"]["port"]: s["holders"] for s in hark("--json").sockets}
+            expect_equal(sockets[8080][0]["fronts"],
+                         {"container": WEB, "runtime": "docker", "pod": None,
+                          "container_name": "web", "image": "nginx:1.25", "pod_name": None,
+                          "pod_namespace": None})
+            expect_equal([sockets[port][0]["fronts"] for port in (5432, 99)], [None, None])
+            for selector, ports in (("web", [8080]), ("w*", [8080]), (WEB, [8080]),
+                                    (WEB[:12], [8080]), (WEB[:11], []), ("we", []), ("db", [])):
+                answer = hark("--json", f"container={selector}")
+                expect_equal((answer.ports, answer.status), (ports, 0 if ports else 1), selector)
+
+
+@case
+def names():
+    """what is in a container is told by the container's name, and a pod's by the pod's"""
+    with host():
+        write_docker(WEB, "shop-web-1", 80, "172.17.0.2")
+        with listener(8080, "nginx", cgroup=f"/system.slice/docker-{WEB}.scope"), \
+                listener(8081, "nginx", cgroup=f"/system.slice/docker-{DB}.scope"), \
+                listener(8082, "etcd", cgroup=f"/kubepods/pod{POD}/{ETCD}"):
+            mount("-t", "tmpfs", "none", "/var/log")
+            os.makedirs(f"/var/log/pods/kube-system_etcd-a_{POD}")
+            os.mkdir("/var/log/containers")
+            os.symlink("x", f"/var/log/containers/etcd-a_kube-system_etcd-{ETCD}.log")
+            table = hark()
+            expect_equal(table.err, "")
+            expect(line_of(table, 8080).endswith("  docker shop-web-1"), table)
+            expect(line_of(table, 8082).endswith("  pod kube-system/etcd-a etcd"), table)
+            expect(line_of(table, 8081).endswith(f"  docker {DB[:12]}"), table)
+            columns = hark("-o", "port,container,container-id,pod,pod-uid", "8082")
+            expect_equal(columns.out.splitlines()[1].split(),
+                         ["8082", "etcd", ETCD, "kube-system/etcd-a", POD])
+            for selector, ports in (("pod=etcd-a", [8082]), ("pod=kube-system/etcd*", [8082]),
+                                    (f"pod={POD[:8]}", [8082]), ("pod=default/etcd*", []),
+                                    ("container=*-web-*", [8080])):
+                expect_equal(hark("--json", selector).ports, ports, selector)
+            text = harness.hark("explain", "8080")
+            expect("docker container shop-web-1" in text.out, text)
+
+
+@case
+def hostile_names():
+    """a name cannot act on the terminal"""
+    with host():
+        write_docker(WEB, "\x1b[31m\u202ered\n", 8080, "172.17.0.2")
+        with proxy(8080, "172.17.0.2"), \
+                listener(8081, "nginx", cgroup=f"/system.slice/docker-{WEB}.scope"):
+            for answer in (hark(), hark("-o", "port,container,holders"),
+                           harness.hark("explain", "8081")):
+                expect("red" in answer.out, answer)
+                expect("\x1b" not in answer.out and "\u202e" not in answer.out, answer)
+            holders = hark("--json", "8081").sockets[0]["holders"]
+            expect_equal(holders[0]["container_name"], "\x1b[31m\u202ered\n")
+
+
+@case
+def denied():
+    """a name that may not be read is a note, its container goes by its id, and nothing is certain"""
+    needs_real_root()
+    with host():
+        write_docker(WEB, "web", 8080, "172.17.0.2")
+        os.chmod("/var/lib/docker", 0o710)
+
+        def nginx():
+            become_nobody()
+            rename(b"nginx")
+            return listen("0.0.0.0", 8080)
+        with child(nginx) as pid:
+            put_in_cgroup(pid, f"/system.slice/docker-{WEB}.scope")
+            table = hark("8080", preexec_fn=become_nobody)
+            expect(line_of(table, 8080).endswith(f"  docker {WEB[:12]}"), table)
+            expect("hark: docker's state may not be read: containers go by their ids\n" in table.err,
+                   table)
+            notes = hark("--json", "8080", preexec_fn=become_nobody).document["notes"]
+            expect(("containers", "permission", 1) in
+                   [(note["what"], note["why"], note["count"]) for note in notes], notes)
+            nothing = hark("container=web", "8080", preexec_fn=become_nobody)
+            expect_equal(nothing.status, 3, nothing)
+            expect("nothing matched for certain" in nothing.err, nothing)
+            found = hark("--json", f"container={WEB[:12]}", preexec_fn=become_nobody)
+            expect_equal(found.ports, [8080])
+
+
+if __name__ == "__main__":
+    main()
