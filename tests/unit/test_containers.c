@@ -302,7 +302,7 @@ static void test_names_already(void **state)
 	assert_int_equal(bed->snapshot->notes.n, 0);
 }
 
-#define N_FILES  1000
+#define N_FILES  200
 #define N_STORED 10000
 
 static void test_many(void **state)
