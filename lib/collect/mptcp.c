@@ -6,7 +6,8 @@
  * takes the connections and has the same inode (mptcp_subflow_create_socket). One row remains; it
  * keeps the cookie of the TCP socket, which is what a look-up answers with, and what a bind to a
  * specific IPv6 address sets in the TCP socket alone: IPV6_V6ONLY, and the device of a link-local
- * address.
+ * address. The kernel's own listener of an endpoint with a port knows of address and port only
+ * there, too (net/mptcp/pm_netlink.c: mptcp_pm_nl_create_listen_socket()).
  *
  * The kernel's dump of MPTCP sockets leaves out listeners that share a bucket of the hash
  * (net/mptcp/mptcp_diag.c in Linux 6.18: of six in a SO_REUSEPORT group it gives three). The TCP
@@ -45,6 +46,7 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 		snapshot->sockets.items[parent].v6only = socket->v6only;
 		snapshot->sockets.items[parent].device = socket->device;
 		snapshot->sockets.items[parent].local = socket->local;
+		snapshot->sockets.items[parent].local_port = socket->local_port;
 		socket->protocol = HARK_PROTOCOL_N_;
 		n_folded++;
 	}
