@@ -18,7 +18,7 @@ enum hark_detail {
 	HARK_DETAIL_ANSWERS = 1 << 0,
 	/* holders with pid, descriptor and command */
 	HARK_DETAIL_HOLDERS = 1 << 1,
-	/* unit, container, pod: of the processes, and of the sockets */
+	/* unit, container, pod and their names: of the processes, and of the sockets */
 	HARK_DETAIL_CGROUP = 1 << 2,
 	/* uid, executable, command line, start time of the processes */
 	HARK_DETAIL_PROCESS = 1 << 3,
