@@ -139,15 +139,49 @@ static __always_inline void take_walked(struct task_struct *task)
 		memory.has_walked_1 = tid_of(task) == 1;
 }
 
-static __always_inline void learn_operations(void)
+static __always_inline struct net *net_of(struct task_struct *task)
+{
+	struct nsproxy *namespaces = NULL;
+	struct net *net = NULL;
+
+	READ(namespaces, task, nsproxy);
+	READ(net, namespaces, net_ns);
+	return net;
+}
+
+static __always_inline void take_net(struct net *net, __u32 kind)
+{
+	__u32 inode = 0;
+
+	READ(inode, net, ns.inum);
+	take_find(inode, kind);
+}
+
+/* A network namespace that none of the tasks before was in. */
+static __always_inline void take_namespace(struct task_struct *task)
+{
+	struct net *net = memory.wants_namespaces ? net_of(task) : NULL;
+	__u32 first_find = memory.n_finds;
+
+	if (!net || net == memory.own_net || may_have(&memory.namespaces, (__u64)net))
+		return;
+	add(&memory.namespaces, (__u64)net);
+	take_net(net, BPF_FIND_NAMESPACE);
+	take_task(task, first_find);
+}
+
+/* True the first time. */
+static __always_inline int begin(void)
 {
 	struct file *file;
 
 	if (memory.has_begun)
-		return;
+		return 0;
 	memory.has_begun = 1;
-	file = own_file(memory.any_socket);
-	READ(memory.socket_operations, file, f_op);
+	memory.own_net = net_of((struct task_struct *)bpf_get_current_task());
+	file = own_file(memory.example);
+	READ(memory.operations, file, f_op);
+	return 1;
 }
 
 /* Takes a descriptor that is a wanted socket's. */
@@ -160,7 +194,7 @@ static __always_inline void visit_file(struct file *file, __u32 fd)
 	if (!file)
 		return;
 	READ(operations, file, f_op);
-	if (operations != memory.socket_operations)
+	if (operations != memory.operations)
 		return;
 	READ(node, file, f_inode);
 	READ(inode, node, i_ino);

@@ -13,11 +13,12 @@ int files(struct bpf_iter__task_file *context)
 
 	if (!task || !context->file)
 		return 0;
-	learn_operations();
+	begin();
 	if (memory.last_group != task) {
 		memory.last_group = task;
 		memory.has_task = 0;
 		take_walked(task);
+		take_namespace(task);
 	}
 	visit_file(context->file, context->fd);
 	if (memory.n_finds != before && !memory.has_task) {

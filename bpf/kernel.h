@@ -56,7 +56,11 @@ struct raw_hashinfo {
 	struct hlist_head ht[256];
 };
 
+struct list_head {
+	struct list_head *next;
+};
 struct ns_common {
+	const void *ops;
 	unsigned int inum;
 };
 struct inet_timewait_death_row {
@@ -67,6 +71,7 @@ struct netns_ipv4 {
 	struct udp_table *udp_table;
 };
 struct net {
+	struct list_head list;
 	struct ns_common ns;
 	struct netns_ipv4 ipv4;
 };
@@ -92,7 +97,7 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 struct sock_common {
-	volatile unsigned char skc_state;
+	unsigned char skc_state;
 	struct proto *skc_prot;
 	possible_net_t skc_net;
 	struct hlist_node skc_node;
@@ -128,6 +133,9 @@ struct pid {
 struct signal_struct {
 	struct pid *pids[4];
 };
+struct nsproxy {
+	struct net *net_ns;
+};
 struct css_set;
 struct task_struct {
 	int pid;
@@ -137,6 +145,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct nsproxy *nsproxy;
 	struct pid *thread_pid;
 };
 

@@ -12,6 +12,10 @@
 #define CHAIN_MAX   (1 << 20)
 #define RAW_BUCKETS 256
 
+/* skc_state; sockets of UDP have one of TCP's, too. */
+#define TCP_CLOSE  7
+#define TCP_LISTEN 10
+
 /* A hash table of sockets. */
 struct chains {
 	__u64 buckets;
@@ -20,12 +24,26 @@ struct chains {
 	__u64 node;   /* the next of the chain */
 };
 
+/* A listener of another namespace is counted there. */
+static __always_inline void count_elsewhere(struct sock *sock)
+{
+	struct net *net = NULL;
+	unsigned char state = 0;
+
+	READ(net, sock, __sk_common.skc_net.net);
+	READ(state, sock, __sk_common.skc_state);
+	if (net != memory.own_net && (state == TCP_LISTEN || state == TCP_CLOSE))
+		take_net(net, BPF_FIND_LISTENER);
+}
+
 static __always_inline void mark(struct sock *sock)
 {
 	struct socket *socket = NULL;
 	struct file *file = NULL;
 	unsigned long inode = 0;
 
+	if (memory.wants_namespaces)
+		count_elsewhere(sock);
 	READ(socket, sock, sk_socket);
 	if (!socket)
 		return;
@@ -37,7 +55,7 @@ static __always_inline void mark(struct sock *sock)
 		return;
 	READ(file, socket, file);
 	if (!file) {
-		take_find(inode, 0);
+		take_find(inode, BPF_FIND_KERNEL);
 		return;
 	}
 	add(&memory.files, (__u64)file);
@@ -109,7 +127,7 @@ static __always_inline __u32 find_chains(__u32 guide, int fd, struct chains *cha
 		READ(chains->buckets, (struct inet_hashinfo *)table, lhash2);
 		return mask + 1;
 	}
-	if (guide == BPF_GUIDE_UDP || guide == BPF_GUIDE_UDPLITE) {
+	if (guide == BPF_GUIDE_UDP) {
 		chains->stride = bpf_core_type_size(struct udp_hslot);
 		chains->first = bpf_core_field_offset(struct udp_hslot, head);
 		if (!table)
@@ -164,10 +182,9 @@ int marks(struct bpf_iter__task *context)
 
 	if (!task)
 		return 0;
-	if (!memory.has_begun) {
-		memory.has_begun = 1;
+	if (begin()) {
+		take_namespaces();
 		bpf_loop(BPF_GUIDE_N_, mark_table, NULL, 0);
-		memory.n_kernel_finds = memory.n_finds;
 	}
 	if (memory.n_marked)
 		walk_task(task);

@@ -19,10 +19,17 @@ struct bpf_filter {
 	unsigned long long words[1 << (BPF_FILTER_BITS - 6)];
 };
 
-/* A descriptor of a socket. */
+/* A descriptor of a socket, or what else was found. */
 struct bpf_find {
 	unsigned int inode;
 	unsigned int fd;
+};
+
+/* Instead of a descriptor: what the inode is. */
+enum bpf_find_kind {
+	BPF_FIND_KERNEL = 0x7fffffff,    /* a socket that no file refers to */
+	BPF_FIND_NAMESPACE = 0x7ffffffe, /* a network namespace beside the reader's own */
+	BPF_FIND_LISTENER = 0x7ffffffd,  /* the same, and it has a listener */
 };
 
 /* A task with such descriptors. */
@@ -38,30 +45,31 @@ struct bpf_task {
 enum bpf_guide {
 	BPF_GUIDE_TCP,
 	BPF_GUIDE_UDP,
-	BPF_GUIDE_UDPLITE,
 	BPF_GUIDE_RAW4,
 	BPF_GUIDE_RAW6,
 	BPF_GUIDE_N_,
 };
-#define BPF_GUIDES_MAX 8 /* a power of two, so that an index is easily held within it */
+#define BPF_GUIDES_MAX 4 /* a power of two, so that an index is easily held within it */
 
 /* The memory of a program. */
 struct bpf_memory {
 	/* In */
-	int guides[BPF_GUIDES_MAX]; /* descriptors; -1: its table need not be searched */
-	int any_socket;             /* descriptor of any socket of the reader's */
-	struct bpf_filter wanted;   /* inodes */
+	int guides[BPF_GUIDES_MAX];    /* descriptors; -1: its table need not be searched */
+	int example;                   /* descriptor of a file like those that are wanted */
+	unsigned int wants_namespaces; /* 1: those that tasks are in; 2: every one */
+	struct bpf_filter wanted;      /* inodes */
 	/* Out */
 	unsigned int n_finds; /* all that there were: beyond the size of their map they are lost */
 	unsigned int n_tasks;
-	unsigned int n_kernel_finds; /* the first ones: sockets that no file refers to */
-	unsigned int n_walked;       /* descriptor tables */
-	unsigned int has_walked_1;   /* that of process 1, which some kernels hide */
+	unsigned int n_walked;     /* descriptor tables */
+	unsigned int has_walked_1; /* that of process 1, which some kernels hide */
 	/* The program's own */
 	unsigned int has_begun;
-	unsigned int n_marked;         /* files */
-	const void *socket_operations; /* f_op of every socket's file */
+	unsigned int n_marked;  /* files */
+	const void *operations; /* f_op of the example */
+	const void *own_net;
 	struct bpf_filter files;
+	struct bpf_filter namespaces;
 	void *last_table, *last_group; /* of the task before */
 	unsigned int has_task;         /* it is in the map of tasks */
 	void *slots[64];

@@ -17,7 +17,8 @@ int tables(struct bpf_iter__task *context)
 
 	if (!task)
 		return 0;
-	learn_operations();
+	if (begin())
+		take_namespaces();
 	walk_task(task);
 	return 0;
 }

@@ -16,6 +16,38 @@
 
 #define BITS_OF_A_WORD 64
 
+#define NAMESPACES_MAX (1 << 20)
+
+/*
+ * All network namespaces hang together, those too that no task is in. The head of their list is in
+ * none of them: what would be around it has other operations.
+ */
+static long visit_namespace(__u64 i, void *data)
+{
+	const struct net *own = memory.own_net;
+	struct list_head *next = NULL;
+	struct net **net = data;
+	const void *operations = NULL, *expected = NULL;
+
+	READ(next, *net, list.next);
+	*net = (void *)next - bpf_core_field_offset(struct net, list);
+	if (!next || *net == own)
+		return 1;
+	READ(expected, own, ns.ops);
+	READ(operations, *net, ns.ops);
+	if (operations == expected)
+		take_net(*net, BPF_FIND_NAMESPACE);
+	return 0;
+}
+
+static __always_inline void take_namespaces(void)
+{
+	struct net *net = (struct net *)memory.own_net;
+
+	if (memory.wants_namespaces > 1)
+		bpf_loop(NAMESPACES_MAX, visit_namespace, &net, 0);
+}
+
 /*
  * Whether the table is one that another thread of the process stands for: its leader, or where that
  * has gone before the others, the thread that came last.
@@ -63,7 +95,7 @@ static __always_inline void walk_task(struct task_struct *task)
 	struct files_struct *files = NULL, *after = NULL;
 	struct fdtable *table = NULL;
 	struct walk walk = {};
-	__u32 first_find = memory.n_finds;
+	__u32 first_find;
 	unsigned int n = 0;
 
 	READ(files, task, files);
@@ -72,6 +104,8 @@ static __always_inline void walk_task(struct task_struct *task)
 	take_walked(task);
 	memory.last_table = files;
 	READ(memory.last_group, task, group_leader);
+	take_namespace(task);
+	first_find = memory.n_finds;
 	READ(table, files, fdt);
 	READ(walk.array, table, fd);
 	READ(walk.open, table, open_fds);

@@ -140,7 +140,8 @@ static int answer(const struct list *list, uint32_t n_before)
 	out_fini(&out);
 	r = status_of_writing(r);
 	query_tell_times(snapshot, list->options, began_ns);
-	query_tell_notes(snapshot, list->options);
+	if (r == STATUS_MATCHED)
+		query_tell_notes(snapshot, list->options);
 	if (r == STATUS_MATCHED)
 		r = query_status(snapshot, list->options, hark_snapshot_n_sockets(snapshot));
 	hark_snapshot_free(snapshot);

@@ -48,6 +48,8 @@ void query_tell_notes(const struct hark_snapshot *snapshot, const struct options
 	struct out out;
 
 	out_init(&out, STDERR_FILENO);
+	render.elsewhere = options->format == FORMAT_TABLE &&
+			   options->command == command_find("list");
 	render_notes(&out, snapshot, &render);
 	out_fini(&out);
 }

@@ -20,6 +20,17 @@ static uint64_t clock_ns(struct hark_source *source)
 	return source->ops->clock_ns ? source->ops->clock_ns(source) : 0;
 }
 
+static bool wants_connections(const struct hark_query *query)
+{
+	return query->all_states ||
+	       (query->selection && hark_selection_names_connections(query->selection));
+}
+
+static bool wants_all_namespaces(const struct hark_query *query)
+{
+	return query->all_namespaces || hark_selection_names_namespaces(query->selection);
+}
+
 static int read_sockets(struct hark_source *source, const struct hark_query *query,
 			struct hark_snapshot *snapshot, struct hark_error *reterr)
 {
@@ -27,9 +38,7 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	struct port_range ports[MAX_PORTS];
 	struct collect_filter filter = {
 		.protocols = selection_protocols(query->selection),
-		.all_states =
-			query->all_states ||
-			(query->selection && hark_selection_names_connections(query->selection)),
+		.all_states = wants_connections(query),
 		.ports = ports,
 		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
 	};
@@ -194,7 +203,8 @@ struct taking {
 	const struct hark_query *query;
 	uint32_t details;
 	struct hark_error *reterr;
-	uint64_t began; /* the stage that is under way */
+	struct walk *walk; /* for holders; NULL: none is under way */
+	uint64_t began;    /* the stage that is under way */
 };
 
 static void end_stage(struct taking *taking, enum hark_stage stage)
@@ -248,18 +258,31 @@ static int read_others(struct taking *taking)
 {
 	const struct namespaces_question question = {
 		.details = taking->details,
+		.walk = taking->walk,
 		.is_wanted = wants_namespace,
 		.read = read_other,
 		.data = taking,
 	};
 	int r;
 
-	if (!taking->query->all_namespaces &&
-	    !hark_selection_names_namespaces(taking->query->selection))
+	if (!wants_all_namespaces(taking->query))
 		return 0;
 	r = namespaces_collect(taking->source, taking->snapshot, &question);
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	return r;
+}
+
+static struct walk *begin_walk(struct taking *taking)
+{
+	const struct hark_query *query = taking->query;
+	struct port_range ports[MAX_PORTS];
+	struct holders_prospect prospect = {
+		.has_connections = wants_connections(query),
+		.is_narrow = selection_ports(query->selection, ports, MAX_PORTS) > 0,
+		.has_namespaces = wants_all_namespaces(query),
+	};
+
+	return holders_begin(taking->source, query->holders_way, &prospect);
 }
 
 static int take_stages(struct taking *taking)
@@ -270,6 +293,8 @@ static int take_stages(struct taking *taking)
 	int r;
 
 	taking->began = clock_ns(source);
+	if (taking->details & HARK_DETAIL_HOLDERS)
+		taking->walk = begin_walk(taking);
 	r = collect_namespace(source, snapshot);
 	if (r == 0 && wants_namespace(taking, snapshot_namespace(snapshot)))
 		r = read_namespace(taking);
@@ -281,9 +306,13 @@ static int take_stages(struct taking *taking)
 		r = keep_matching(snapshot, selection, selection_matches_early);
 	end_stage(taking, HARK_STAGE_SELECTION);
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
-		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way);
+		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
+				    taking->walk);
 	else if (r == 0)
 		leave_unheld(snapshot);
+	if (r == 0 && taking->walk && selection_is_wide(selection) &&
+	    !wants_all_namespaces(taking->query))
+		r = namespaces_count(source, snapshot, taking->walk);
 	end_stage(taking, HARK_STAGE_HOLDERS);
 	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
@@ -315,6 +344,7 @@ int snapshot_take_from(struct hark_source *source, const struct hark_query *quer
 
 	reterr->error = 0;
 	r = snapshot ? take_stages(&taking) : -ENOMEM;
+	holders_end(taking.walk);
 	if (r < 0) {
 		if (reterr->error == 0)
 			snprintf(reterr->text, sizeof(reterr->text), "%s", strerror(-r));

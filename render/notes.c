@@ -60,7 +60,7 @@ int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 		out_char(out, '\n');
 	}
 	elsewhere = hark_snapshot_elsewhere(snapshot);
-	if (elsewhere)
+	if (elsewhere && options->elsewhere)
 		write_elsewhere(out, elsewhere);
 	return out_flush(out);
 }

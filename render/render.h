@@ -20,6 +20,7 @@ struct render_options {
 	bool all_states;  /* the snapshot holds connections: show states and peers */
 	bool summary;     /* a last line for a person */
 	bool debug_notes; /* tell also what is of use to those who debug */
+	bool elsewhere;   /* tell also what other network namespaces have */
 };
 
 /*

@@ -54,13 +54,31 @@ int collect_places(struct hark_source *source, struct hark_snapshot *snapshot);
 /* Puts the questions to the kernel; each gets its `reply`. */
 int collect_replies(struct hark_source *source, struct question *questions, uint32_t n);
 
+struct walk;
+
+/* What sockets there will be, before they are read. */
+struct holders_prospect {
+	bool has_connections;
+	bool is_narrow;      /* a selection will leave few of them */
+	bool has_namespaces; /* they are of all namespaces, which are to be found as well */
+};
+
+/*
+ * Begins to look for holders while the sockets are read: NULL where nothing can be begun before
+ * they are known. To be ended by holders_end().
+ */
+struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way,
+			   const struct holders_prospect *prospect);
+void holders_end(struct walk *walk); /* waits; NULL is fine */
+
 /*
  * The holders of all sockets of the snapshot that have an inode, in this way, and of their
  * processes what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's
- * first_holder, n_holders, holders, holders_complete and is_kernel.
+ * first_holder, n_holders, holders, holders_complete and is_kernel. `walk` is what holders_begin()
+ * returned; it stays the caller's.
  */
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
-		    enum hark_holders_way way);
+		    enum hark_holders_way way, struct walk *walk);
 
 /* The process (its index) of the systemd manager that holds a listener, or HARK_NONE. */
 uint32_t activation_manager(const struct hark_snapshot *snapshot, const struct hark_socket *socket);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "collect.h"
+#include "process.h"
+#include "text.h"
 
 /* The inode of the first PID namespace: PROC_PID_INIT_INO of the kernel's proc_ns.h. */
 #define FIRST_PID_NAMESPACE "pid:[4026531836]"
@@ -24,12 +26,10 @@ void holders_found_fini(struct holders_found *found)
 	arena_fini(&found->arena);
 }
 
-/* The wanted sockets' inodes, and what of those is needed to look for them. */
+/* The wanted sockets' inodes. */
 struct wanted {
 	struct hash inodes;
 	ARRAY(struct holders_wanted) list;
-	uint32_t protocols;
-	bool has_connections;
 };
 
 static void wanted_fini(struct wanted *wanted)
@@ -48,8 +48,6 @@ static int list_wanted(const struct hark_snapshot *snapshot, struct wanted *want
 
 		if (!socket->inode)
 			continue;
-		wanted->protocols |= 1u << socket->protocol;
-		wanted->has_connections |= !socket->is_listener;
 		if (number != UINT32_MAX) {
 			wanted->list.items[number].is_mptcp |= is_mptcp;
 			continue;
@@ -322,10 +320,10 @@ static bool may_see_1(const struct hark_source *source)
 }
 
 /* Process 1, which some kernels hide from programs, /proc may still show. */
-static int by_bpf(struct holders_question *question, enum bpf_program first,
-		  struct holders_found *found)
+static int by_walk(struct holders_question *question, struct walk *walk,
+		   struct holders_found *found)
 {
-	int r = holders_by_bpf(question, first, found);
+	int r = holders_by_walk(question, walk, found);
 
 	if (r < 0 || !found->hides_1)
 		return r;
@@ -335,31 +333,67 @@ static int by_bpf(struct holders_question *question, enum bpf_program first,
 	return 0;
 }
 
-static int find(struct holders_question *question, enum hark_holders_way way,
+/*
+ * Open files of the whole host below which /proc is as fast as a program that must be loaded first,
+ * and those below which the longer loading of the larger program (1.2 ms) is not made up for by
+ * the faster walk (45 ns a file). docs/benchmarks.md has the measurement.
+ */
+#define FILES_WORTH_A_PROGRAM 500
+#define FILES_WORTH_MARKS     30000
+
+static uint64_t count_files(const struct hark_source *source)
+{
+	char text[64];
+	const char *at = text;
+	uint64_t n = UINT64_MAX;
+
+	/* The first number is that of the open files. */
+	if (source_read_file(source->proc_fd, "sys/fs/file-nr", text, sizeof(text)) > 0)
+		(void)text_take_u64(&at, 10, UINT64_MAX, &n);
+	return n;
+}
+
+struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way,
+			   const struct holders_prospect *prospect)
+{
+	struct walk_question question = { .example = -1,
+					  .waits = prospect->is_narrow,
+					  .wants_namespaces = prospect->has_namespaces ? 2 : 1 };
+	uint64_t n_files = count_files(source);
+
+	if (way == HARK_HOLDERS_PROC)
+		return NULL;
+	/* A /proc of another PID namespace numbers processes in another way than a program does. */
+	if (way == HARK_HOLDERS_AUTO &&
+	    (!walk_is_possible(source) || !process_numbers_are_ours(source->proc_fd) ||
+	     (n_files < FILES_WORTH_A_PROGRAM && !prospect->has_namespaces)))
+		return NULL;
+	question.first = prospect->has_connections || n_files < FILES_WORTH_MARKS ? WALK_TABLES :
+										    WALK_MARKS;
+	if (way > HARK_HOLDERS_BPF) {
+		question.first = WALK_MARKS + (way - HARK_HOLDERS_BPF_MARKS);
+		question.is_only = true;
+	}
+	return walk_begin(source, &question, true);
+}
+
+void holders_end(struct walk *walk)
+{
+	walk_free(walk);
+}
+
+static int find(struct holders_question *question, enum hark_holders_way way, struct walk *walk,
 		struct holders_found *found)
 {
-	enum bpf_program first = way == HARK_HOLDERS_PROC ? BPF_PROGRAM_N_ :
-							    holders_bpf_choose(question);
 	int r;
 
-	switch (way) {
-	case HARK_HOLDERS_PROC:
-		return by_proc(question, 0, found);
-	case HARK_HOLDERS_BPF:
-		return by_bpf(question, first == BPF_PROGRAM_N_ ? BPF_PROGRAM_TABLES : first,
-			      found);
-	case HARK_HOLDERS_BPF_MARKS:
-	case HARK_HOLDERS_BPF_TABLES:
-	case HARK_HOLDERS_BPF_FILES:
-		question->is_program_chosen = true;
-		return by_bpf(question, BPF_PROGRAM_MARKS + (way - HARK_HOLDERS_BPF_MARKS), found);
-	case HARK_HOLDERS_AUTO:
-		break;
-	}
-	if (first == BPF_PROGRAM_N_)
-		return by_proc(question, 0, found);
-	r = by_bpf(question, first, found);
-	if (r < 0 && r != -ENOMEM) {
+	if (!walk)
+		return way == HARK_HOLDERS_AUTO || way == HARK_HOLDERS_PROC ?
+			       by_proc(question, 0, found) :
+			       -ENOMEM;
+	question->is_only_program = way > HARK_HOLDERS_BPF;
+	r = by_walk(question, walk, found);
+	if (r < 0 && r != -ENOMEM && way == HARK_HOLDERS_AUTO) {
 		holders_found_fini(found);
 		*found = (struct holders_found){ 0 };
 		r = by_proc(question, 0, found);
@@ -368,7 +402,7 @@ static int find(struct holders_question *question, enum hark_holders_way way,
 }
 
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
-		    enum hark_holders_way way)
+		    enum hark_holders_way way, struct walk *walk)
 {
 	struct wanted wanted = { 0 };
 	struct holders_found found = { 0 };
@@ -379,11 +413,9 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 						     .snapshot = snapshot,
 						     .inodes = &wanted.inodes,
 						     .list = wanted.list.items,
-						     .details = details,
-						     .protocols = wanted.protocols,
-						     .has_connections = wanted.has_connections };
+						     .details = details };
 
-		r = find(&question, way, &found);
+		r = find(&question, way, walk, &found);
 	}
 	if (r >= 0)
 		r = join_found(source, snapshot, &wanted.inodes, &found);

@@ -6,14 +6,7 @@
 #include "hash.h"
 #include "rows.h"
 #include "source.h"
-
-/* The programs that find holders (lib/collect/holders_bpf.c), in the order of trying. */
-enum bpf_program {
-	BPF_PROGRAM_MARKS,
-	BPF_PROGRAM_TABLES,
-	BPF_PROGRAM_FILES,
-	BPF_PROGRAM_N_,
-};
+#include "walk.h"
 
 struct holders_wanted {
 	uint32_t inode;
@@ -26,10 +19,8 @@ struct holders_question {
 	const struct hash *inodes;         /* inode of a wanted socket to its number */
 	const struct holders_wanted *list; /* by number */
 	uint32_t details;
-	uint32_t protocols;     /* 1 << enum hark_protocol, of the wanted sockets */
-	bool has_connections;   /* among the wanted sockets */
-	uint32_t only_pid;      /* by /proc, look at no other process; 0: at all */
-	bool is_program_chosen; /* by BPF, use no other program */
+	uint32_t only_pid;    /* by /proc, look at no other process; 0: at all */
+	bool is_only_program; /* by BPF, look for the rest with no other program */
 };
 
 /* One descriptor. */
@@ -61,16 +52,10 @@ void holders_found_fini(struct holders_found *found);
 int holders_by_proc(const struct holders_question *question, struct holders_found *ret);
 
 /*
- * By BPF, with this program or one after it. -ENOSYS where it is not built in or the source is not
- * this machine, -EPERM, or why the last program could not be loaded or run.
+ * By the finds of a walk, which is waited for, and where they do not suffice by another. An errno
+ * of walk_wait(), or -ENOMEM.
  */
-int holders_by_bpf(const struct holders_question *question, enum bpf_program first,
-		   struct holders_found *ret);
-
-/*
- * The program that takes least for these, BPF_PROGRAM_N_ where /proc takes less still or BPF is not
- * there.
- */
-enum bpf_program holders_bpf_choose(const struct holders_question *question);
+int holders_by_walk(const struct holders_question *question, struct walk *walk,
+		    struct holders_found *ret);
 
 #endif

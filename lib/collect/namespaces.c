@@ -312,6 +312,12 @@ static int find_all(struct visit *visit)
 
 	table->n_denied = 0;
 	r = netns_find_mounts(visit->source, table);
+	if (r == 0 && visit->question->walk) {
+		r = netns_find_by_walk(visit->source, visit->question->walk, table);
+		if (r == 0 || r == -ENOMEM)
+			return r;
+		r = 0;
+	}
 	if (r == 0)
 		r = netns_find_processes(visit->source, table);
 	/* Who spares the descriptors for the holders' sake means to spare them. */

@@ -10,6 +10,8 @@
 #include "rows.h"
 #include "source.h"
 
+struct walk;
+
 #define NETNS_PIDS 4 /* processes that are remembered: some may have ended when it is entered */
 
 struct netns {
@@ -51,9 +53,16 @@ int netns_find_mounts(struct hark_source *source, struct netns_table *table);
 int netns_find_processes(struct hark_source *source, struct netns_table *table);
 int netns_find_descriptors(struct hark_source *source, struct netns_table *table);
 
+/*
+ * All of them at once, by a walk that wanted namespaces; those in no task by another walk for the
+ * descriptors that keep them. An errno of walk_wait() where the searches above must serve.
+ */
+int netns_find_by_walk(struct hark_source *source, struct walk *walk, struct netns_table *table);
+
 /* What to do with them. */
 struct namespaces_question {
-	uint32_t details; /* of enum hark_detail */
+	uint32_t details;  /* of enum hark_detail */
+	struct walk *walk; /* that may know them; NULL: none */
 	/* Whether to read it; its name, inode and mount are known. */
 	bool (*is_wanted)(void *data, const struct hark_namespace *namespace);
 	/*
@@ -71,5 +80,11 @@ struct namespaces_question {
  */
 int namespaces_collect(struct hark_source *source, struct hark_snapshot *snapshot,
 		       const struct namespaces_question *question);
+
+/*
+ * How many listeners there are beside those of our own namespace, as far as the walk knows, or the
+ * namespaces that it knows can be entered: hark_snapshot_elsewhere(). 0 or -ENOMEM.
+ */
+int namespaces_count(struct hark_source *source, struct hark_snapshot *snapshot, struct walk *walk);
 
 #endif

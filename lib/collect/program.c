@@ -235,7 +235,7 @@ static int load(struct program *program, const struct program_image *image, stru
 }
 
 int program_load(struct program *ret, struct hark_source *source, const struct program_image *image,
-		 const struct program_size sizes[PROGRAM_MAP_N_], struct program_failure *retfail)
+		 const struct program_size *sizes, struct program_failure *retfail)
 {
 	struct bpf_insn *code = malloc(image->n_code * sizeof(*code));
 	int r = code ? 0 : -ENOMEM;

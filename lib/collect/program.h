@@ -73,12 +73,12 @@ struct program_failure {
 };
 
 /*
- * Loads a program with maps of these sizes. 0 or -errno: -EPERM without CAP_BPF and CAP_PERFMON,
- * -ENOENT where the kernel has no BTF or lacks a struct or member, -EINVAL and -EACCES where the
- * verifier refuses.
+ * Loads a program with maps of these sizes (PROGRAM_MAP_N_ of them). 0 or -errno: -EPERM without
+ * CAP_BPF and CAP_PERFMON, -ENOENT where the kernel has no BTF or lacks a struct or member, -EINVAL
+ * and -EACCES where the verifier refuses.
  */
 int program_load(struct program *ret, struct hark_source *source, const struct program_image *image,
-		 const struct program_size sizes[PROGRAM_MAP_N_], struct program_failure *retfail);
+		 const struct program_size *sizes, struct program_failure *retfail);
 void program_unload(struct program *program);
 
 /* Runs it over all tasks once: 0 or -errno. */

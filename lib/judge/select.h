@@ -53,6 +53,9 @@ struct hark_selection {
 /* The details (enum hark_detail) that hark_selection_matches() rests on. */
 uint32_t selection_details(const struct hark_selection *selection);
 
+/* Whether all listeners of TCP and UDP match. */
+bool selection_is_wide(const struct hark_selection *selection);
+
 /*
  * False where no socket of the namespace will match. Needs its inode, name and mount alone.
  */

@@ -470,6 +470,16 @@ static bool matches(const struct hark_selection *selection, const struct subject
 	return true;
 }
 
+bool selection_is_wide(const struct hark_selection *selection)
+{
+	const uint32_t families = (1u << HARK_FAMILY_N_) - 1;
+	const uint32_t protocols = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_UDP;
+
+	return !selection ||
+	       (!selection->terms.n && (!selection->families || selection->families == families) &&
+		(!selection->protocols || (selection->protocols & protocols) == protocols));
+}
+
 bool selection_wants_namespace(const struct hark_selection *selection,
 			       const struct hark_namespace *namespace)
 {

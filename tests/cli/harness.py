@@ -70,6 +70,13 @@ def clean_environment(**variables):
     return {**env, **{k: v for k, v in variables.items() if v is not None}}
 
 
+def split_elsewhere(errors):
+    """The line about other namespaces, or "", apart from what else was told."""
+    lines = errors.splitlines(keepends=True)
+    mine = [line for line in lines if line.endswith(" (hark -A)\n")]
+    return "".join(line for line in lines if line not in mine), "".join(mine)
+
+
 def hark(*arguments, env=None, prefix=(), **options):
     """Runs hark, after the words of `prefix`. Bytes that are no UTF-8 come as surrogates."""
     done = subprocess.run([*prefix, HARK, *arguments], stdin=subprocess.DEVNULL,
@@ -77,9 +84,13 @@ def hark(*arguments, env=None, prefix=(), **options):
                           encoding="utf-8", errors="surrogateescape", check=False, **options)
     # AddressSanitizer warns where there is no /proc to read
     errors = re.sub(r"^==\d+==WARNING: reading executable name failed.*\n", "", done.stderr, flags=re.M)
+    # What other namespaces have is no matter of the test's, unless it asks.
+    errors, elsewhere = split_elsewhere(errors)
     if "Sanitizer" in errors or "runtime error" in errors:
         raise AssertionError(errors)
-    return Answer(done.returncode, done.stdout, errors)
+    answer = Answer(done.returncode, done.stdout, errors)
+    answer.elsewhere = elsewhere
+    return answer
 
 
 def find(*selectors, **options):

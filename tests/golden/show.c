@@ -102,7 +102,9 @@ static int show(const char *name, const char *format, const struct render_option
 
 int main(int argc, char **argv)
 {
-	struct render_options options = { .utf8 = true, .boot_time = 1795300000 };
+	struct render_options options = { .utf8 = true,
+					  .boot_time = 1795300000,
+					  .elsewhere = true };
 	struct columns columns;
 	struct hark_error error;
 	const char *list = NULL;

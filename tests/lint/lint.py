@@ -155,7 +155,7 @@ def headers_alone():
     """each header compiles alone; the public ones as C++ too"""
     include = ["-D_GNU_SOURCE"]
     layers = (p for p in (ROOT / "lib").iterdir() if p.is_dir())
-    for folder in (ROOT / "include", ROOT / "render", ROOT / "cli", *layers):
+    for folder in (ROOT / "include", ROOT / "render", ROOT / "cli", ROOT / "bpf", *layers):
         include += ["-I", folder]
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
     public = sources("include")

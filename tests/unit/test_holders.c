@@ -53,8 +53,8 @@ static void add_fd(struct bed *bed, const char *where, const char *fd, const cha
 
 static void collect(struct bed *bed, uint32_t details)
 {
-	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_AUTO),
-			 0);
+	assert_int_equal(
+		holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_AUTO, NULL), 0);
 }
 
 /* Checks a socket's holders against "PID:FD PID:FD ..." */

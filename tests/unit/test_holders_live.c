@@ -82,8 +82,8 @@ static const struct hark_socket *collect(struct bed *bed, uint32_t inode, uint32
 
 	assert_non_null(socket);
 	socket->inode = inode;
-	assert_int_equal(holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_PROC),
-			 0);
+	assert_int_equal(
+		holders_collect(&bed->source, bed->snapshot, details, HARK_HOLDERS_PROC, NULL), 0);
 	return &bed->snapshot->sockets.items[bed->snapshot->sockets.n - 1];
 }
 
@@ -425,7 +425,7 @@ static int see_as_nobody(struct bed *bed, uint32_t hidden)
 	sockets[0] = (struct hark_socket){ .inode = (uint32_t)stat.st_ino };
 	sockets[1] = (struct hark_socket){ .inode = hidden };
 	bed->snapshot->sockets.n = 2;
-	if (holders_collect(&bed->source, bed->snapshot, 0, HARK_HOLDERS_PROC) != 0)
+	if (holders_collect(&bed->source, bed->snapshot, 0, HARK_HOLDERS_PROC, NULL) != 0)
 		return 11;
 	for (uint32_t i = 0; i < bed->snapshot->notes.n; i++)
 		says_hidden |= strstr(bed->snapshot->notes.items[i].detail, "hidepid") &&
@@ -521,7 +521,7 @@ static int see_from_inside(struct bed *bed, uint32_t unheld)
 	sockets[0] = (struct hark_socket){ .inode = (uint32_t)stat.st_ino };
 	sockets[1] = (struct hark_socket){ .inode = unheld };
 	bed->snapshot->sockets.n = 2;
-	if (holders_collect(&bed->source, bed->snapshot, 0, HARK_HOLDERS_PROC) != 0)
+	if (holders_collect(&bed->source, bed->snapshot, 0, HARK_HOLDERS_PROC, NULL) != 0)
 		return 11;
 	if (!is_held(bed, &sockets[0], 1, fd) || !sockets[0].holders_complete)
 		return 12;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "walk.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "text.h"
+
+#if HAVE_BPF
+#include "files.bpf.h"
+#include "marks.bpf.h"
+#include "tables.bpf.h"
+
+static const struct program_image *const images[] = {
+	[WALK_MARKS] = &marks_image,
+	[WALK_TABLES] = &tables_image,
+	[WALK_FILES] = &files_image,
+};
+#else
+static const struct program_image *const images[WALK_PROGRAM_N_];
+#endif
+
+/* Room at first; what is lost for want of room is fetched by another run. */
+#define FINDS_OF_MARKS 65536
+#define FINDS_AT_LEAST 4096
+#define FINDS_AT_MOST  (1u << 21)
+#define TASKS_AT_LEAST 1024
+#define TASKS_AT_MOST  (1u << 16)
+#define RUNS_MAX       3
+
+struct walk {
+	struct hark_source *source;
+	struct walk_question question;
+	struct program program;
+	struct program_size sizes[PROGRAM_MAP_N_];
+	struct walk_attempt attempts[WALK_PROGRAM_N_];
+	uint32_t n_attempts;
+	bool is_loaded, has_run;
+	int error;
+	bool is_on_thread;
+	pthread_t thread;
+};
+
+const char *walk_program_name(enum walk_program program)
+{
+	static const char *const names[] = {
+		[WALK_MARKS] = "marks", [WALK_TABLES] = "tables", [WALK_FILES] = "files"
+	};
+
+	return names[program];
+}
+
+bool walk_is_possible(const struct hark_source *source)
+{
+	return source->ops->bpf && images[0];
+}
+
+/* The descriptors of a host are about as many as its open files, of which /proc knows. */
+static void choose_sizes(struct walk *walk, enum walk_program program)
+{
+	char text[64];
+	const char *at = text;
+	struct sysinfo info;
+	uint64_t n = 0, n_tasks = sysinfo(&info) < 0 ? 0 : info.procs;
+
+	if (source_read_file(walk->source->proc_fd, "sys/fs/file-nr", text, sizeof(text)) > 0)
+		(void)text_take_u64(&at, 10, FINDS_AT_MOST, &n);
+	n += n / 4 + FINDS_AT_LEAST;
+	if (program == WALK_MARKS && n > FINDS_OF_MARKS)
+		n = FINDS_OF_MARKS;
+	walk->sizes[PROGRAM_MEMORY] = (struct program_size){ sizeof(struct bpf_memory), 1 };
+	walk->sizes[PROGRAM_FINDS] =
+		(struct program_size){ sizeof(struct bpf_find),
+				       n > FINDS_AT_MOST ? FINDS_AT_MOST : (uint32_t)n };
+	n_tasks += TASKS_AT_LEAST;
+	walk->sizes[PROGRAM_TASKS] = (struct program_size){
+		sizeof(struct bpf_task), n_tasks > TASKS_AT_MOST ? TASKS_AT_MOST : (uint32_t)n_tasks
+	};
+}
+
+static void open_guides(const struct walk *walk, struct bpf_memory *memory)
+{
+	static const struct {
+		int family, type, protocol;
+	} guides[BPF_GUIDE_N_] = {
+		[BPF_GUIDE_TCP] = { AF_INET, SOCK_STREAM, IPPROTO_TCP },
+		[BPF_GUIDE_UDP] = { AF_INET, SOCK_DGRAM, IPPROTO_UDP },
+		[BPF_GUIDE_RAW4] = { AF_INET, SOCK_RAW, IPPROTO_RAW },
+		[BPF_GUIDE_RAW6] = { AF_INET6, SOCK_RAW, IPPROTO_RAW },
+	};
+
+	memory->example = walk->question.example >= 0 ?
+				  walk->question.example :
+				  socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (int i = 0; i < BPF_GUIDE_N_; i++)
+		memory->guides[i] =
+			socket(guides[i].family, guides[i].type | SOCK_CLOEXEC, guides[i].protocol);
+}
+
+static void close_guides(const struct walk *walk, struct bpf_memory *memory)
+{
+	for (int i = 0; i < BPF_GUIDE_N_; i++)
+		if (memory->guides[i] >= 0)
+			close(memory->guides[i]);
+	if (memory->example >= 0 && walk->question.example < 0)
+		close(memory->example);
+}
+
+static int load(struct walk *walk, struct walk_attempt *attempt)
+{
+	int r = images[attempt->program] ?
+			program_load(&walk->program, walk->source, images[attempt->program],
+				     walk->sizes, &attempt->failure) :
+			-ENOSYS;
+
+	walk->is_loaded = r == 0;
+	return r;
+}
+
+static void unload(struct walk *walk)
+{
+	if (walk->is_loaded)
+		program_unload(&walk->program);
+	walk->is_loaded = false;
+}
+
+static int run(struct walk *walk, struct walk_attempt *attempt, const struct bpf_filter *wanted)
+{
+	bool fits = false;
+	int r = 0;
+
+	for (int i = 0; i < RUNS_MAX && r == 0 && !fits; i++) {
+		struct bpf_memory *memory;
+
+		if (!walk->is_loaded)
+			r = load(walk, attempt);
+		if (r < 0)
+			return r;
+		memory = walk->program.maps[PROGRAM_MEMORY];
+		attempt->failure.step = "running the program";
+		open_guides(walk, memory);
+		memory->wants_namespaces = walk->question.wants_namespaces;
+		if (wanted)
+			memory->wanted = *wanted;
+		else
+			memset(&memory->wanted, 0xff, sizeof(memory->wanted));
+		r = program_run(&walk->program);
+		close_guides(walk, memory);
+		fits = memory->n_finds <= walk->sizes[PROGRAM_FINDS].n_values &&
+		       memory->n_tasks <= walk->sizes[PROGRAM_TASKS].n_values;
+		walk->sizes[PROGRAM_FINDS].n_values = memory->n_finds + memory->n_finds / 4 + 64;
+		walk->sizes[PROGRAM_TASKS].n_values = memory->n_tasks + memory->n_tasks / 4 + 64;
+		if (r < 0 || !fits)
+			unload(walk);
+	}
+	walk->has_run = r == 0 && fits;
+	return r < 0 ? r : fits ? 0 : -E2BIG;
+}
+
+/* The first of the programs that works; one that waits is only loaded. */
+static void *work(void *data)
+{
+	struct walk *walk = data;
+
+	for (enum walk_program i = walk->question.first; i < WALK_PROGRAM_N_; i++) {
+		struct walk_attempt *attempt = &walk->attempts[walk->n_attempts++];
+
+		*attempt = (struct walk_attempt){ .program = i, .failure = { .step = "loading" } };
+		choose_sizes(walk, i);
+		walk->error = load(walk, attempt);
+		if (walk->error == 0 && !walk->question.waits)
+			walk->error = run(walk, attempt, walk->question.wanted);
+		attempt->error = walk->error;
+		/* What is not permitted, or not built in, is so for all of them. */
+		if (walk->error == 0 || walk->error == -EPERM || walk->error == -ENOSYS ||
+		    walk->question.is_only)
+			break;
+	}
+	return NULL;
+}
+
+struct walk *walk_begin(struct hark_source *source, const struct walk_question *question,
+			bool on_thread)
+{
+	struct walk *walk = calloc(1, sizeof(*walk));
+	sigset_t all, before;
+
+	if (!walk)
+		return NULL;
+	walk->source = source;
+	walk->question = *question;
+	/* Signals are the program's business, not a library thread's. */
+	sigfillset(&all);
+	if (on_thread && !pthread_sigmask(SIG_SETMASK, &all, &before)) {
+		walk->is_on_thread = !pthread_create(&walk->thread, NULL, work, walk);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	if (!walk->is_on_thread)
+		work(walk);
+	return walk;
+}
+
+static void join(struct walk *walk)
+{
+	if (walk->is_on_thread)
+		pthread_join(walk->thread, NULL);
+	walk->is_on_thread = false;
+}
+
+int walk_wait(struct walk *walk, const struct bpf_filter *wanted)
+{
+	join(walk);
+	if (walk->error == 0 && !walk->has_run) {
+		struct walk_attempt *attempt = &walk->attempts[walk->n_attempts - 1];
+
+		walk->error = attempt->error = run(walk, attempt, wanted);
+	}
+	return walk->error;
+}
+
+enum walk_program walk_ran(const struct walk *walk)
+{
+	return walk->attempts[walk->n_attempts - 1].program;
+}
+
+const struct walk_attempt *walk_attempt(const struct walk *walk, uint32_t i)
+{
+	return i < walk->n_attempts ? &walk->attempts[i] : NULL;
+}
+
+const struct bpf_memory *walk_memory(const struct walk *walk)
+{
+	return walk->program.maps[PROGRAM_MEMORY];
+}
+
+bool walk_task(const struct walk *walk, uint32_t i, const struct bpf_task **ret,
+	       const struct bpf_find **ret_finds, uint32_t *ret_n)
+{
+	const struct bpf_memory *memory = walk->program.maps[PROGRAM_MEMORY];
+	const struct bpf_find *finds = walk->program.maps[PROGRAM_FINDS];
+	const struct bpf_task *tasks = walk->program.maps[PROGRAM_TASKS];
+	uint32_t begin = i ? tasks[i - 1].first_find : 0, end;
+
+	if (i > memory->n_tasks)
+		return false;
+	end = i < memory->n_tasks ? tasks[i].first_find : memory->n_finds;
+	*ret = i ? &tasks[i - 1] : NULL;
+	*ret_finds = finds + begin;
+	*ret_n = end - begin;
+	return begin <= end && end <= memory->n_finds;
+}
+
+void walk_free(struct walk *walk)
+{
+	if (!walk)
+		return;
+	join(walk);
+	unload(walk);
+	free(walk);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A walk through the descriptor tables of all tasks by a BPF program, on a thread of its own while
+ * other things are read: loading a program takes as long as dumping the sockets of a small host.
+ */
+#ifndef WALK_H
+#define WALK_H
+
+#include <stdbool.h>
+
+#include "program.h"
+#include "shared.h"
+#include "source.h"
+
+/* In the order of trying. */
+enum walk_program {
+	/*
+	 * Goes through the hash tables of listeners for their files first, and then only compares
+	 * pointers: the fastest on a large host, for what hangs in these tables.
+	 */
+	WALK_MARKS,
+	WALK_TABLES, /* looks at every file */
+	WALK_FILES,  /* the same before Linux 5.17: leaves the walking to the kernel */
+	WALK_PROGRAM_N_,
+};
+
+struct walk_question {
+	enum walk_program first;   /* those after it are tried when it cannot be had */
+	bool is_only;              /* no others are tried */
+	uint32_t wants_namespaces; /* 1: those that tasks are in, 2: every one */
+	int example; /* descriptor of a file like those to be found; -1: sockets are wanted */
+	/* What is wanted; NULL: everything. Where it is told later the walk waits for it. */
+	const struct bpf_filter *wanted;
+	bool waits;
+};
+
+/* What a program was tried for, for those who debug. */
+struct walk_attempt {
+	enum walk_program program;
+	int error;
+	struct program_failure failure;
+};
+
+struct walk;
+
+/* Whether there is any BPF here: built in, and this machine. */
+bool walk_is_possible(const struct hark_source *source);
+
+/* Begins a walk, on a thread if it may: NULL when memory ran out. */
+struct walk *walk_begin(struct hark_source *source, const struct walk_question *question,
+			bool on_thread);
+
+/*
+ * Waits for its end; `wanted` is for one that waits. 0, -ENOSYS where BPF is not built in, -EPERM
+ * where it is not permitted, or why the last program could not be loaded or run. Again: the same.
+ */
+int walk_wait(struct walk *walk, const struct bpf_filter *wanted);
+
+/* The program that ran, of a walk that succeeded. */
+enum walk_program walk_ran(const struct walk *walk);
+
+/* NULL past the last. */
+const struct walk_attempt *walk_attempt(const struct walk *walk, uint32_t i);
+
+/* What a walk that succeeded found: until it is freed. */
+const struct bpf_memory *walk_memory(const struct walk *walk);
+/*
+ * The finds of task `i`; those of `i` 0 are of none. False past the last.
+ */
+bool walk_task(const struct walk *walk, uint32_t i, const struct bpf_task **ret,
+	       const struct bpf_find **ret_finds, uint32_t *ret_n);
+
+void walk_free(struct walk *walk); /* waits; NULL is fine */
+
+const char *walk_program_name(enum walk_program program);
+
+#endif
