@@ -5,7 +5,7 @@
 
 The worlds are made by tests/tools/holdings, which tells what is true, and by worldgen. Each way is
 compared with that, and with the first way, line by line. HARK_CHURN_RUNS says how often the worlds
-that do not stand still are listed (default 8). With --inner the tests run in a PID namespace of
+that do not stand still are listed (default 5). With --inner the tests run in a PID namespace of
 their own, where a way may be unable to see what it needs.
 """
 import json
@@ -33,7 +33,7 @@ VIEWS = ((), ("-a",), ("2001",))
 STILL = ("plain", "shared", "threads", "nested", "frozen", "leaderless", "owntable", "flight", "fixed")
 RESTLESS = ("churn", "growing")
 INNER = ("shared", "nested", "leaderless", "owntable", "churn")
-CHURN_RUNS = int(os.environ.get("HARK_CHURN_RUNS", "8"))
+CHURN_RUNS = int(os.environ.get("HARK_CHURN_RUNS", "5"))
 WITHOUT = os.environ["WITHOUT"]
 # How a program may be kept from using BPF.
 REFUSALS = {
