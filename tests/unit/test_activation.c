@@ -249,7 +249,9 @@ static void test_by_cgroup(void **state)
 	assert_ptr_equal(activation_of(bed, 1), activation_of(bed, 0));
 	for (uint32_t i = 2; i < bed->snapshot->sockets.n; i++)
 		assert_null(activation_of(bed, i));
-	assert_string_equal(bed->paths, " /run/systemd/private /run/dbus/system_bus_socket");
+	if (HAVE_SD_BUS)
+		assert_string_equal(bed->paths,
+				    " /run/systemd/private /run/dbus/system_bus_socket");
 	assert_int_equal(bed->snapshot->notes.n, 2);
 	expect_note(bed, 0, true, 2);
 	expect_note(bed, 1, false, 2);
@@ -289,12 +291,12 @@ static void test_managers_of_users(void **state)
 	add_listener(bed, 22, 0, HARK_NONE, NULL);
 	add_listener(bed, 23, 1, HARK_NONE, NULL);
 	assert_int_equal(collect_activations(&bed->source, bed->snapshot), 0);
-	assert_string_equal(bed->paths, path);
+	assert_string_equal(bed->paths, HAVE_SD_BUS ? path : "");
 	assert_int_equal(bed->snapshot->activations.n, 0);
 	assert_int_equal(bed->snapshot->notes.n, 2);
 	expect_note(bed, 0, false, 1);
 	expect_note(bed, 1, false, 1);
-	assert_int_equal(bed->snapshot->notes.items[0].error, -ENOENT);
+	assert_int_equal(bed->snapshot->notes.items[0].error, HAVE_SD_BUS ? -ENOENT : -EOPNOTSUPP);
 	assert_int_equal(bed->snapshot->notes.items[1].error, -EACCES);
 }
 
