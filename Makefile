@@ -17,7 +17,7 @@ help:
 	@echo 'make install        to PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make bench          measure against ss, netstat and lsof'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
-	@echo 'make bless          rewrite the golden files from what is printed today'
+	@echo 'make bless          rewrite the golden files and the kept costs from those of today'
 	@echo 'make lint, format   check the style; reformat the C files'
 	@echo 'make deps clean     install what building and testing need; remove the build folders'
 
@@ -32,13 +32,13 @@ run:
 		printf '\nNot much listens here. To see what hark is for: build/hark demo\n'
 
 test: build-asan/build.ninja build-clang/build.ninja
-	@tests/run.py build-asan build-clang:unit,replay,golden,cli,fuzz,examples
+	@tests/run.py build-asan build-clang:unit,replay,golden,cost,cli,fuzz,examples
 
 lint: deps
 	@tests/lint/lint.py
 
-bless: build-asan/build.ninja
-	@HARK_BLESS=1 tests/run.py build-asan:golden
+bless: build-asan/build.ninja build-clang/build.ninja
+	@HARK_BLESS=1 tests/run.py build-asan:golden build-clang:cost
 
 bench: all
 	@scripts/deps test

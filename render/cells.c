@@ -334,6 +334,11 @@ static bool is_same_container(const struct hark_process *a, const struct hark_pr
 	return a == b || (a && b && !strcmp(a->container, b->container));
 }
 
+static void begin_names(struct names *names)
+{
+	names->n = names->n_more = 0;
+}
+
 static void count_name(struct names *names, const char *name, const struct hark_process *process,
 		       const struct hark_process *fronted)
 {
@@ -405,9 +410,10 @@ static const struct hark_process *find_fronted(const struct view *view, const st
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
 {
 	const struct hark_activation *activation = view_activation(view, view_first(view, row));
-	struct names names = { .n = 0 };
+	struct names names;
 	uint32_t n, is_init_first;
 
+	begin_names(&names);
 	view_find_processes(view, row);
 	if (!view->n_processes)
 		return write_no_holder(view, row, out);
@@ -481,8 +487,9 @@ enum style cell_write_unit(struct view *view, const struct row *row, struct out 
 {
 	const struct hark_activation *activation = view_activation(view, view_first(view, row));
 	const struct hark_process *init = NULL, *origin;
-	struct names names = { .n = 0 };
+	struct names names;
 
+	begin_names(&names);
 	view_find_processes(view, row);
 	for (uint32_t i = 0; i < view->n_processes; i++) {
 		const struct hark_process *process = view_process(view, i);

@@ -157,48 +157,67 @@ static int compare_texts(const void *left, const void *right)
 	return strcmp(((const struct told *)left)->text, ((const struct told *)right)->text);
 }
 
-/*
- * What the holders have there, each text once; without any, what the socket's own cgroup tells. It
- * is written as it stands, or by `write`.
- */
-static enum style write_of_holders(struct view *view, const struct row *row, struct out *out,
-				   size_t member,
-				   void (*write)(struct view *view, struct out *out,
-						 const struct hark_process *process))
+/* The text of a member, as it stands or by a writer of its own. */
+typedef void (*write_told)(struct view *view, struct out *out, const struct hark_process *process);
+
+static void write_one(struct view *view, struct out *out, const struct told *told, write_told write)
 {
-	const struct hark_process *origin = hark_snapshot_socket_origin(view->snapshot, row->first);
-	const char *last = NULL;
-	struct told *texts;
+	if (write)
+		write(view, out, told->process);
+	else
+		escape_text(out, view->escape, told->text);
+}
+
+static struct told told_of(const struct hark_process *process, size_t member)
+{
+	return (struct told){ *(const char *const *)((const char *)process + member), process };
+}
+
+/* What several holders have there, each text once. */
+static void write_of_many(struct view *view, struct out *out, size_t member, write_told write)
+{
+	struct told *texts = malloc(view->n_processes * sizeof(*texts)), *last = NULL;
 	uint32_t n = 0;
 
-	view_find_processes(view, row);
-	texts = malloc((view->n_processes + 1) * sizeof(*texts));
 	if (!texts) {
 		view->error = -ENOMEM;
-		return STYLE_PLAIN;
+		return;
 	}
-	for (uint32_t i = 0; i < view->n_processes || (!i && origin); i++) {
-		const struct hark_process *process = view->n_processes ? view_process(view, i) :
-									 origin;
-
-		texts[n].process = process;
-		texts[n].text = *(const char *const *)((const char *)process + member);
+	for (uint32_t i = 0; i < view->n_processes; i++) {
+		texts[n] = told_of(view_process(view, i), member);
 		n += !!texts[n].text;
 	}
-	if (n > 1)
-		qsort(texts, n, sizeof(*texts), compare_texts);
+	qsort(texts, n, sizeof(*texts), compare_texts);
 	for (uint32_t i = 0; i < n; i++) {
-		if (last && !strcmp(last, texts[i].text))
+		if (last && !strcmp(last->text, texts[i].text))
 			continue;
 		if (last)
 			out_char(out, ',');
-		last = texts[i].text;
-		if (write)
-			write(view, out, texts[i].process);
-		else
-			escape_text(out, view->escape, last);
+		last = &texts[i];
+		write_one(view, out, last, write);
 	}
 	free(texts);
+}
+
+/* What the holders have there; without any, what the socket's own cgroup tells. */
+static enum style write_of_holders(struct view *view, const struct row *row, struct out *out,
+				   size_t member, write_told write)
+{
+	const struct hark_process *process;
+	struct told told;
+
+	view_find_processes(view, row);
+	if (view->n_processes > 1) {
+		write_of_many(view, out, member, write);
+		return STYLE_PLAIN;
+	}
+	process = view->n_processes ? view_process(view, 0) :
+				      hark_snapshot_socket_origin(view->snapshot, row->first);
+	if (!process)
+		return STYLE_PLAIN;
+	told = told_of(process, member);
+	if (told.text)
+		write_one(view, out, &told, write);
 	return STYLE_PLAIN;
 }
 

@@ -6,13 +6,19 @@
  */
 #include "render.h"
 
+/* Of a field that is not empty. */
+static bool needs_quotes(const char *field, size_t n)
+{
+	return memchr(field, ',', n) || memchr(field, '"', n) || field[0] == ' ' ||
+	       field[n - 1] == ' ';
+}
+
 static void write_field(struct out *out, const struct out *cell)
 {
 	const char *from = cell->bytes, *quote;
 	size_t n = cell->n;
 
-	if (!n || (!memchr(from, ',', n) && !memchr(from, '"', n) && from[0] != ' ' &&
-		   from[n - 1] != ' ')) {
+	if (!needs_quotes(from, n)) {
 		out_bytes(out, from, n);
 		return;
 	}
@@ -29,12 +35,47 @@ static void write_field(struct out *out, const struct out *cell)
 	out_char(out, '"');
 }
 
-static void write_header(struct out *out, const struct columns *columns)
+/* The columns by their rows of the table. */
+struct chosen {
+	const struct column *items[COLUMNS_MAX];
+	uint32_t n;
+};
+
+static void choose_columns(struct chosen *chosen, const struct columns *columns)
+{
+	struct columns defaults;
+
+	if (!columns) {
+		columns_default_csv(&defaults);
+		columns = &defaults;
+	}
+	chosen->n = columns->n;
+	for (uint32_t i = 0; i < chosen->n; i++)
+		chosen->items[i] = column_at(columns->items[i]);
+}
+
+static void write_header(struct out *out, const struct chosen *columns)
 {
 	for (uint32_t i = 0; i < columns->n; i++) {
 		if (i)
 			out_char(out, ',');
-		out_text(out, column_at(columns->items[i])->name);
+		out_text(out, columns->items[i]->name);
+	}
+	out_char(out, '\n');
+}
+
+static void write_line(struct out *out, struct out *cell, struct view *view, const struct row *row,
+		       const struct chosen *columns)
+{
+	for (uint32_t i = 0; i < columns->n; i++) {
+		if (i)
+			out_char(out, ',');
+		out_clear(cell);
+		columns->items[i]->write(view, row, cell);
+		if (cell->n && !columns->items[i]->is_number)
+			write_field(out, cell);
+		else if (cell->n)
+			out_bytes(out, cell->bytes, cell->n);
 	}
 	out_char(out, '\n');
 }
@@ -42,14 +83,11 @@ static void write_header(struct out *out, const struct columns *columns)
 int render_csv(struct out *out, const struct hark_snapshot *snapshot,
 	       const struct render_options *options)
 {
-	struct columns columns;
+	struct chosen columns;
 	struct view view;
 	struct out cell;
 
-	if (options->columns)
-		columns = *options->columns;
-	else
-		columns_default_csv(&columns);
+	choose_columns(&columns, options->columns);
 	view_init(&view, snapshot, ESCAPE_CSV);
 	view.boot_time = options->boot_time;
 	out_init(&cell, -1);
@@ -58,14 +96,7 @@ int render_csv(struct out *out, const struct hark_snapshot *snapshot,
 	for (uint32_t i = 0; i < view.n_rows && !out->error; i++) {
 		struct row row = view_row(&view, i);
 
-		for (uint32_t column = 0; column < columns.n; column++) {
-			if (column)
-				out_char(out, ',');
-			out_clear(&cell);
-			column_at(columns.items[column])->write(&view, &row, &cell);
-			write_field(out, &cell);
-		}
-		out_char(out, '\n');
+		write_line(out, &cell, &view, &row, &columns);
 	}
 	if (!out->error)
 		out->error = view_error(&view) ? view_error(&view) : cell.error;

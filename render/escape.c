@@ -37,6 +37,38 @@ static bool is_plain(enum escape escape, char c)
 	       (c != '"' || escape != ESCAPE_JSON);
 }
 
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/* Whether eight bytes are all plain. A "no" may be wrong, where a neighbour's carry looks so. */
+static bool is_plain_word(enum escape escape, uint64_t word)
+{
+	uint64_t odd = word | (word - EACH(' ')) | (word + EACH(1));
+
+	if (escape == ESCAPE_JSON || escape == ESCAPE_CSV)
+		odd |= (word ^ EACH('\\')) - EACH(1);
+	if (escape == ESCAPE_JSON)
+		odd |= (word ^ EACH('"')) - EACH(1);
+	return !(odd & EACH(0x80));
+}
+
+/* The same of any number. The last eight may have been looked at already; fewer are filled up. */
+static bool are_plain(enum escape escape, const char *bytes, size_t n)
+{
+	uint64_t word = EACH('x');
+
+	if (n < sizeof(word)) {
+		memcpy(&word, bytes, n);
+		return is_plain_word(escape, word);
+	}
+	for (size_t i = 0; i + sizeof(word) < n; i += sizeof(word)) {
+		memcpy(&word, bytes + i, sizeof(word));
+		if (!is_plain_word(escape, word))
+			return false;
+	}
+	memcpy(&word, bytes + n - sizeof(word), sizeof(word));
+	return is_plain_word(escape, word);
+}
+
 /* Writes the one character that begins there. Returns its length. */
 static unsigned int write_odd(struct out *out, enum escape escape, const char *bytes, size_t n)
 {
@@ -64,6 +96,10 @@ static unsigned int write_odd(struct out *out, enum escape escape, const char *b
 
 void escape_bytes(struct out *out, enum escape escape, const char *bytes, size_t n)
 {
+	if (are_plain(escape, bytes, n)) {
+		out_bytes(out, bytes, n);
+		return;
+	}
 	while (n) {
 		size_t length = 0;
 

@@ -105,33 +105,50 @@ struct cursor {
 	size_t start;
 };
 
+static size_t room_of(const struct grid *grid, const struct grid_column *column, size_t begin,
+		      size_t end)
+{
+	size_t room = end > begin + column->least_width ? end - begin : column->least_width;
+
+	return begin + room > grid->width && grid->width > begin + 1 ? grid->width - begin : room;
+}
+
+/* As much as there is room for. Returns its width. */
+static size_t write_cut(const struct grid *grid, struct out *out, const struct out *cell,
+			enum style style, size_t room)
+{
+	size_t width = utf8_width(cell->bytes, cell->n), n = cell->n;
+
+	if (width > room) {
+		n = utf8_fit(cell->bytes, cell->n, room - 1);
+		width = utf8_width(cell->bytes, n) + 1;
+	}
+	grid_write_styled(out, grid->color, style, cell->bytes, n);
+	if (n < cell->n)
+		out_text(out, grid->utf8 ? "…" : "~");
+	return width;
+}
+
 static void write_fitted(const struct grid *grid, struct out *out, const struct out *cell,
 			 enum style style, uint32_t column, size_t width, struct cursor *cursor)
 {
 	const struct grid_column *c = &grid->columns[column];
-	size_t cell_width = utf8_width(cell->bytes, cell->n), n = cell->n;
-	size_t begin = cursor->start, room, end = cursor->start + width;
-	const char *cut = "";
+	size_t cell_width, begin = cursor->start, end = cursor->start + width;
 
 	cursor->start = end + GAP;
-	if (!n)
+	if (!cell->n)
 		return;
+	cell_width = utf8_width(cell->bytes, cell->n);
 	if (c->is_right && cell_width < width)
 		begin = end - cell_width;
 	/* A cell before this one may have spilled over. */
 	if (cursor->position && begin < cursor->position + GAP)
 		begin = cursor->position + GAP;
-	room = end > begin + c->least_width ? end - begin : c->least_width;
-	if (begin + room > grid->width && grid->width > begin + 1)
-		room = grid->width - begin;
-	if (c->give_way == GIVE_WAY_CUT && grid->width && cell_width > room) {
-		n = utf8_fit(cell->bytes, cell->n, room - 1);
-		cut = grid->utf8 ? "…" : "~";
-		cell_width = utf8_width(cell->bytes, n) + 1;
-	}
 	out_pad(out, begin - cursor->position);
-	grid_write_styled(out, grid->color, style, cell->bytes, n);
-	out_text(out, cut);
+	if (c->give_way == GIVE_WAY_CUT && grid->width)
+		cell_width = write_cut(grid, out, cell, style, room_of(grid, c, begin, end));
+	else
+		grid_write_styled(out, grid->color, style, cell->bytes, cell->n);
 	cursor->position = begin + cell_width;
 }
 

@@ -86,11 +86,17 @@ static unsigned int width_of(uint32_t code)
 static bool is_ascii(const char *bytes, size_t n)
 {
 	uint64_t eight, found = 0;
+	uint32_t first, last;
 
-	if (n < sizeof(eight)) {
+	if (n < sizeof(first)) {
 		while (n)
 			found |= (uint8_t)bytes[--n];
 		return found < 0x80;
+	}
+	if (n < sizeof(eight)) {
+		memcpy(&first, bytes, sizeof(first));
+		memcpy(&last, bytes + n - sizeof(last), sizeof(last));
+		return !((first | last) & 0x80808080);
 	}
 	for (size_t i = 0; i + sizeof(eight) < n; i += sizeof(eight)) {
 		memcpy(&eight, bytes + i, sizeof(eight));
