@@ -295,6 +295,7 @@ static int take_stages(struct taking *taking)
 	taking->began = clock_ns(source);
 	if (taking->details & HARK_DETAIL_HOLDERS)
 		taking->walk = begin_walk(taking);
+	end_stage(taking, HARK_STAGE_HOLDERS);
 	r = collect_namespace(source, snapshot);
 	if (r == 0 && wants_namespace(taking, snapshot_namespace(snapshot)))
 		r = read_namespace(taking);
@@ -310,10 +311,11 @@ static int take_stages(struct taking *taking)
 				    taking->walk);
 	else if (r == 0)
 		leave_unheld(snapshot);
+	end_stage(taking, HARK_STAGE_HOLDERS);
 	if (r == 0 && taking->walk && selection_is_wide(selection) &&
 	    !wants_all_namespaces(taking->query))
 		r = namespaces_count(source, snapshot, taking->walk);
-	end_stage(taking, HARK_STAGE_HOLDERS);
+	end_stage(taking, HARK_STAGE_NAMESPACES);
 	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
 		r = collect_origins(source, snapshot);
 	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)
