@@ -75,6 +75,21 @@ int netns_add(struct netns_table *table, uint64_t inode)
 	return r < 0 ? r : 0;
 }
 
+int netns_add_listener(struct netns_table *table, uint64_t inode)
+{
+	struct netns *netns;
+	int r = find_row(table, inode, &netns);
+
+	if (r > 0)
+		netns->has_listeners = true;
+	return r < 0 ? r : 0;
+}
+
+bool netns_has_way(const struct netns *netns)
+{
+	return netns->mount || netns->n_pids || netns->fd_pid;
+}
+
 int netns_add_process(struct netns_table *table, uint64_t inode, uint32_t pid)
 {
 	struct netns *netns;
@@ -118,7 +133,9 @@ struct visit {
 	struct netns_table table;
 	struct process_reader reader;
 	uint32_t n_denied, n_failed; /* namespaces */
-	int error;                   /* -ENOMEM: stop */
+	uint32_t n_unreached;        /* with listeners in them */
+	bool is_again;
+	int error; /* -ENOMEM: stop */
 };
 
 /* Tries every way in: 0, or the errno that tells most. */
@@ -211,6 +228,11 @@ static int note_unentered(struct visit *visit, struct netns *netns,
 
 	if (error == -ENOMEM)
 		return error;
+	if (error == -ENOENT && !netns_has_way(netns)) {
+		netns->is_done = true;
+		visit->n_unreached += netns->has_listeners;
+		return 0;
+	}
 	netns->is_gone = error == -ENOENT;
 	netns->is_done = !netns->is_gone;
 	if (netns->is_gone)
@@ -312,7 +334,8 @@ static int find_all(struct visit *visit)
 
 	table->n_denied = 0;
 	r = netns_find_mounts(visit->source, table);
-	if (r == 0 && visit->question->walk) {
+	/* What has changed since the walk is only seen by looking anew. */
+	if (r == 0 && visit->question->walk && !visit->is_again) {
 		r = netns_find_by_walk(visit->source, visit->question->walk, table);
 		if (r == 0 || r == -ENOMEM)
 			return r;
@@ -369,6 +392,14 @@ static int note_visit(struct visit *visit, uint32_t n_gone)
 		r = snapshot_note_things(snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_FAILED, 0,
 					 visit->n_failed, "one network namespace could not be read",
 					 "network namespaces could not be read");
+	if (r == 0)
+		r = snapshot_note_things(
+			snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_UNSUPPORTED, 0,
+			visit->n_unreached,
+			"one network namespace has listeners, but nothing leads into it: "
+			"only their sockets keep it",
+			"network namespaces have listeners, but nothing leads into them: "
+			"only their sockets keep them");
 	if (r == 0 && visit->table.hit_limit)
 		r = snapshot_note(snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_LIMIT, 0,
 				  "there are more network namespaces than are read");
@@ -395,6 +426,7 @@ int namespaces_collect(struct hark_source *source, struct hark_snapshot *snapsho
 	visit->reader.details = HARK_DETAIL_CGROUP;
 	visit->reader.budget = PROCESS_TEXT_BUDGET;
 	for (int i = 0; i < MAX_ROUNDS && n_gone && r == 0; i++) {
+		visit->is_again = i > 0;
 		r = find_all(visit);
 		if (r == 0 && visit->table.items.n)
 			r = run_thread(visit);

@@ -22,6 +22,7 @@ struct netns {
 	uint32_t fd_pid, fd; /* a descriptor that keeps it; fd_pid 0: none is known */
 	bool is_done;        /* it was read, or never can be */
 	bool is_gone;        /* no way led in */
+	bool has_listeners;  /* it is known to */
 };
 
 /* All zero is empty, but `own` has to be set. */
@@ -44,9 +45,13 @@ void netns_table_fini(struct netns_table *table);
  * way in may be told of by itself. 0 or -ENOMEM.
  */
 int netns_add(struct netns_table *table, uint64_t inode);
+int netns_add_listener(struct netns_table *table, uint64_t inode);
 int netns_add_process(struct netns_table *table, uint64_t inode, uint32_t pid);
 int netns_add_mount(struct netns_table *table, uint64_t inode, const char *path);
 int netns_add_descriptor(struct netns_table *table, uint64_t inode, uint32_t pid, uint32_t fd);
+
+/* Whether any way in is known. */
+bool netns_has_way(const struct netns *netns);
 
 /* The searches. What cannot be read is passed over, or counted. 0 or -ENOMEM. */
 int netns_find_mounts(struct hark_source *source, struct netns_table *table);

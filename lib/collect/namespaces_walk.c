@@ -10,9 +10,17 @@
 #include "collect.h"
 #include "walk.h"
 
-static bool is_namespace(const struct bpf_find *find)
+static int take(struct netns_table *table, const struct bpf_task *task, const struct bpf_find *find)
 {
-	return find->fd == BPF_FIND_NAMESPACE || find->fd == BPF_FIND_LISTENER;
+	switch (find->fd) {
+	case BPF_FIND_NAMESPACE:
+		return task ? netns_add_process(table, find->inode, task->pid) :
+			      netns_add(table, find->inode);
+	case BPF_FIND_LISTENER:
+		return netns_add_listener(table, find->inode);
+	default:
+		return 0;
+	}
 }
 
 static int take_namespaces(struct netns_table *table, const struct walk *walk)
@@ -24,9 +32,7 @@ static int take_namespaces(struct netns_table *table, const struct walk *walk)
 
 	for (uint32_t i = 0; r == 0 && walk_task(walk, i, &task, &finds, &n); i++)
 		for (uint32_t k = 0; k < n && r == 0; k++)
-			if (is_namespace(&finds[k]))
-				r = task ? netns_add_process(table, finds[k].inode, task->pid) :
-					   netns_add(table, finds[k].inode);
+			r = take(table, task, &finds[k]);
 	return r;
 }
 
@@ -39,7 +45,7 @@ static uint32_t fill_filter(const struct netns_table *table, struct bpf_filter *
 		const struct netns *netns = &table->items.items[i];
 		uint32_t bit = BPF_FILTER_HASH(netns->inode);
 
-		if (netns->mount || netns->n_pids || netns->fd_pid)
+		if (netns_has_way(netns))
 			continue;
 		filter->words[bit / 64] |= 1ull << bit % 64;
 		n++;
