@@ -7,15 +7,12 @@ the bus and for the manager's own socket.
 import contextlib
 import os
 import socket
-import subprocess
 import time
 
-from bus import Bus
+from bus import PRIVATE, SYSTEM_BUS, Bus, systemd
 from harness import (Skip, case, child, expect, expect_equal, find, hark, listen, main,
-                     needs_real_root, rename, udp, world)
+                     needs_real_root, rename, udp)
 
-SYSTEM_BUS = "/run/dbus/system_bus_socket"
-PRIVATE = "/run/systemd/private"
 NOBODY = 65534
 HAS_SD_BUS = os.environ.get("SD_BUS", "1") == "1"
 # What hark waits for systemd is a quarter of a second; the rest is a busy machine's.
@@ -39,21 +36,6 @@ ECHO = {"unit": "echo.socket", "service": "echo@.service", "accept": True}
 def needs_sd_bus():
     if not HAS_SD_BUS:
         raise Skip("built without sd-bus")
-
-
-@contextlib.contextmanager
-def systemd():
-    """This process is systemd, as far as /proc tells, and nobody's files are below /run."""
-    with open("/proc/self/comm", "rb") as file:
-        name = file.read().strip()
-    subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
-    rename(b"systemd")
-    try:
-        with world():
-            yield
-    finally:
-        rename(name)
-        subprocess.run(["umount", "-l", "/run"], check=True)
 
 
 def activations(*words, **options):

@@ -3,19 +3,21 @@
 
 SCARCE names a hark whose allocations fail as tests/tools/scarce.c says.
 """
+import contextlib
 import os
 import tempfile
 
 import harness
+from bus import SYSTEM_BUS, Bus, systemd
 from harness import case, expect, hark, listen, main, udp, world
 
 harness.HARK = os.environ.get("SCARCE", str(harness.ROOT / "build/tests/cli/hark-scarce"))
 FAILED = 3
 
 
-def starve(*arguments):
+def starve(*arguments, place=world):
     """What is printed must be the same, or said to be wanting."""
-    with world(), tempfile.NamedTemporaryFile("r", encoding="ascii") as count:
+    with place(), tempfile.NamedTemporaryFile("r", encoding="ascii") as count:
         made = [listen("::", 80, v6only=False), listen("127.0.0.1", 25), listen("::1", 25),
                 udp("127.0.0.1", 53), udp("::", 53, v6only=False),
                 udp("0.0.0.0", 67, reuseport=True), udp("0.0.0.0", 67, reuseport=True),
@@ -60,6 +62,16 @@ def selectors():
 def explanation():
     """so is an explanation"""
     starve("explain", "tcp,udp")
+
+
+@case
+def activation():
+    """so is what systemd tells"""
+    units = {"http.socket": {"Listen": [("Stream", "[::]:80")], "Triggers": ["http.service"],
+                             "Accept": False},
+             "dns.socket": {"Listen": [("Datagram", "[::]:53")], "Triggers": [], "Accept": True}}
+    with systemd(), Bus(SYSTEM_BUS, units):
+        starve("--ndjson", place=contextlib.nullcontext)
 
 
 if __name__ == "__main__":
