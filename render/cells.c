@@ -385,28 +385,6 @@ static void write_unheld(struct view *view, const struct row *row, struct out *o
 		out_text(out, ", ?");
 }
 
-/* The first container for which a process holds a socket of the row, or NULL. */
-static const struct hark_process *find_fronted(const struct view *view, const struct row *row,
-					       const struct hark_process *process)
-{
-	const struct hark_process *fronted = NULL;
-
-	if (!process->fronts)
-		return NULL;
-	for (uint32_t i = row->first; i != HARK_NONE && !fronted; i = view_next(view, i)) {
-		const struct hark_socket *socket = view_socket(view, i);
-
-		for (uint32_t k = 0; k < socket->n_holders && !fronted; k++) {
-			const struct hark_holder *holder =
-				hark_snapshot_holder(view->snapshot, socket->first_holder + k);
-
-			if (hark_snapshot_process(view->snapshot, holder->process) == process)
-				fronted = hark_snapshot_fronted(view->snapshot, holder);
-		}
-	}
-	return fronted;
-}
-
 enum style cell_write_holders(struct view *view, const struct row *row, struct out *out)
 {
 	const struct hark_activation *activation = view_activation(view, view_first(view, row));
@@ -424,7 +402,7 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 		const struct hark_process *process = view_process(view, (i + is_init_first) % n);
 
 		count_name(&names, process->command ? process->command : "", process,
-			   find_fronted(view, row, process));
+			   view_fronted(view, row, process));
 	}
 	for (uint32_t i = 0; i < names.n; i++) {
 		if (i)

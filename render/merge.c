@@ -122,6 +122,18 @@ static bool is_of_same_owner(const struct view *view, uint32_t a, uint32_t b)
 	       is_text_same(oa ? oa->container : NULL, ob ? ob->container : NULL);
 }
 
+/* Two of docker-proxy, one for each family. */
+static bool is_of_same_container(const struct view *view, const struct row *a, uint64_t holder_a,
+				 const struct row *b, uint64_t holder_b)
+{
+	const struct hark_process *pa = hark_snapshot_process(view->snapshot, (uint32_t)holder_a);
+	const struct hark_process *pb = hark_snapshot_process(view->snapshot, (uint32_t)holder_b);
+	const struct hark_process *fa = view_fronted(view, a, pa), *fb = view_fronted(view, b, pb);
+
+	return fa && fb && is_text_same(pa->command, pb->command) &&
+	       is_text_same(fa->container, fb->container);
+}
+
 static bool has_same_holders(struct view *view, const struct row *a, const struct row *b)
 {
 	uint32_t n;
@@ -144,6 +156,8 @@ static bool has_same_holders(struct view *view, const struct row *a, const struc
 	is_same = n == view->n_processes &&
 		  (n ? !memcmp(processes, view->processes, n * sizeof(*processes)) :
 		       is_of_same_owner(view, a->first, b->first));
+	if (!is_same && n == 1 && view->n_processes == 1)
+		is_same = is_of_same_container(view, b, processes[0], a, view->processes[0]);
 	free(processes);
 	return is_same;
 }

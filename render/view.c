@@ -87,6 +87,27 @@ const struct hark_process *view_process(const struct view *view, uint32_t i)
 	return hark_snapshot_process(view->snapshot, (uint32_t)view->processes[i]);
 }
 
+const struct hark_process *view_fronted(const struct view *view, const struct row *row,
+					const struct hark_process *process)
+{
+	const struct hark_process *fronted = NULL;
+
+	if (!process->fronts)
+		return NULL;
+	for (uint32_t i = row->first; i != HARK_NONE && !fronted; i = view_next(view, i)) {
+		const struct hark_socket *socket = view_socket(view, i);
+
+		for (uint32_t k = 0; k < socket->n_holders && !fronted; k++) {
+			const struct hark_holder *holder =
+				hark_snapshot_holder(view->snapshot, socket->first_holder + k);
+
+			if (hark_snapshot_process(view->snapshot, holder->process) == process)
+				fronted = hark_snapshot_fronted(view->snapshot, holder);
+		}
+	}
+	return fronted;
+}
+
 bool socket_is_bound_in(const struct hark_socket *socket, enum hark_family family)
 {
 	bool is_ipv4 = socket->family == HARK_FAMILY_INET || hark_addr_is_ipv4(&socket->local);

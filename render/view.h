@@ -52,6 +52,9 @@ struct row view_row(const struct view *view, uint32_t i);
 /* Fills view->processes. */
 void view_find_processes(struct view *view, const struct row *row);
 const struct hark_process *view_process(const struct view *view, uint32_t i);
+/* The first container for which a process holds a socket of the row, or NULL. */
+const struct hark_process *view_fronted(const struct view *view, const struct row *row,
+					const struct hark_process *process);
 
 static inline const struct hark_socket *view_socket(const struct view *view, uint32_t i)
 {

@@ -18,12 +18,14 @@ ETCD = "77778888" + "0123456789abcdef" * 3 + "01234567"
 POD = "6a35f2a4-c0de-4a11-8888-0123456789ab"
 NOBODY = 65534
 
-# Listens at the port that it is told first, under the name that it is told then; the rest of its
-# command line is as docker-proxy has it.
+# Listens at the address and port that it is told first, under the name that it is told then; the
+# rest of its command line is as docker-proxy has it.
 LISTENER = """
 import ctypes, socket, sys
-sock = socket.create_server(("0.0.0.0", int(sys.argv[1])))
-ctypes.CDLL(None).prctl(15, sys.argv[2].encode(), 0, 0, 0)
+address, port, name = sys.argv[1:4]
+sock = socket.create_server((address, int(port)),
+                            family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -53,9 +55,9 @@ def put_in_cgroup(pid, cgroup):
 
 
 @contextlib.contextmanager
-def listener(port, name, *arguments, cgroup=None):
+def listener(port, name, *arguments, address="0.0.0.0", cgroup=None):
     """A process of that name, with those words on its command line: its pid."""
-    with subprocess.Popen([sys.executable, "-c", LISTENER, str(port), name, *arguments],
+    with subprocess.Popen([sys.executable, "-c", LISTENER, address, str(port), name, *arguments],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             expect_equal(process.stdout.readline(), b"ready\n")
@@ -77,9 +79,9 @@ def write_docker(container, name, port, address):
     (folder / "config.v2.json").write_text(json.dumps(state), encoding="ascii")
 
 
-def proxy(port, address):
-    return listener(port, "docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port",
-                    str(port), "-container-ip", address, "-container-port", "80")
+def proxy(port, inner, address="0.0.0.0"):
+    return listener(port, "docker-proxy", "-proto", "tcp", "-host-ip", address, "-host-port",
+                    str(port), "-container-ip", inner, "-container-port", "80", address=address)
 
 
 @contextlib.contextmanager
@@ -120,6 +122,21 @@ def proxies():
                                     (WEB[:12], [8080]), (WEB[:11], []), ("we", []), ("db", [])):
                 answer = hark("--json", f"container={selector}")
                 expect_equal((answer.ports, answer.status), (ports, 0 if ports else 1), selector)
+
+
+@case
+def pairs():
+    """two of docker-proxy, one for each family, are one row where they stand for one container"""
+    with host():
+        write_docker(WEB, "web", 8080, "172.17.0.2")
+        write_docker(DB, "db", 8081, "172.17.0.3")
+        with proxy(8080, "172.17.0.2") as pid, proxy(8080, "172.17.0.2", "::"), \
+                proxy(8081, "172.17.0.3"), proxy(8081, "172.17.0.2", "::"):
+            table = hark(env={"LC_ALL": "C.UTF-8"})
+            lines = table.out.splitlines()[1:]
+            expect_equal(sum(" 8080 " in line for line in lines), 1, table)
+            expect(f"docker-proxy {pid} +1 → web" in line_of(table, 8080), table)
+            expect_equal(sum(" 8081 " in line for line in lines), 2, table)
 
 
 @case
