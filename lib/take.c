@@ -306,14 +306,15 @@ static int take_stages(struct taking *taking)
 	if (r == 0)
 		r = keep_matching(snapshot, selection, selection_matches_early);
 	end_stage(taking, HARK_STAGE_SELECTION);
+	snapshot->wants_elsewhere = selection_is_wide(selection) &&
+				    !wants_all_namespaces(taking->query);
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
 				    taking->walk);
 	else if (r == 0)
 		leave_unheld(snapshot);
 	end_stage(taking, HARK_STAGE_HOLDERS);
-	if (r == 0 && taking->walk && selection_is_wide(selection) &&
-	    !wants_all_namespaces(taking->query))
+	if (r == 0 && taking->walk && snapshot->wants_elsewhere)
 		r = namespaces_count(source, snapshot, taking->walk);
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	if (r == 0 && taking->details & HARK_DETAIL_CGROUP)

@@ -22,6 +22,7 @@ void holders_found_fini(struct holders_found *found)
 {
 	array_fini(&found->finds);
 	array_fini(&found->processes);
+	array_fini(&found->members);
 	array_fini(&found->kernel);
 	arena_fini(&found->arena);
 }

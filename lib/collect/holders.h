@@ -4,6 +4,7 @@
 #define HOLDERS_H
 
 #include "hash.h"
+#include "namespaces.h"
 #include "rows.h"
 #include "source.h"
 #include "walk.h"
@@ -34,6 +35,7 @@ struct holders_find {
 struct holders_found {
 	ARRAY(struct holders_find) finds;     /* in any order */
 	ARRAY(struct hark_process) processes; /* in any order; a pid may stand there twice */
+	ARRAY(struct netns_member) members;   /* where processes are, if somebody is to be told */
 	ARRAY(uint32_t) kernel; /* inodes, by number: sockets that no file refers to */
 	struct arena arena;     /* their texts */
 	uint32_t n_denied;      /* of them, those that may not be looked into */

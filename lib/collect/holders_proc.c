@@ -36,6 +36,9 @@
 /* What the reading of a directory costs, in entries. */
 #define ENTRIES_A_DIRECTORY 4
 
+/* The same for one without any descriptor: itself, "." and "..". */
+#define ENTRIES_OF_NONE (ENTRIES_A_DIRECTORY + 2)
+
 /* Links of a directory with a single one below it: itself, its parent's entry, the child's "..". */
 #define LINKS_OF_ONE_TASK 3
 
@@ -62,6 +65,7 @@ struct pass {
 	const bool *is_held; /* by number of inode: not looked for any more; NULL: look for all */
 	uint32_t finds_max;  /* a thread */
 	bool may_compare;    /* the pids of this /proc are our own */
+	bool wants_members;  /* which namespaces processes are in */
 	struct worker *workers[THREADS_MAX]; /* the first is this thread's own */
 	uint32_t n_allowed;                  /* threads in all */
 	bool has_started;                    /* the others */
@@ -252,10 +256,27 @@ static void visit_tasks(struct worker *worker, uint32_t *pid)
 		take_failure(worker, pid, r);
 }
 
+/*
+ * Which namespace a process is in that has descriptors, for whom it may interest that there are
+ * others: 1 us for each, where the descriptors of a few take ten times that.
+ */
+static int take_member(struct worker *worker, int dir_fd, uint32_t pid)
+{
+	struct netns_member member = { .pid = pid }, *added;
+
+	if (!netns_read_member(dir_fd, "..", &member.inode))
+		return 0;
+	added = array_push(&worker->found.members);
+	if (!added)
+		return -ENOMEM;
+	*added = member;
+	return 0;
+}
+
 /* First pass: /proc/PID/fd. */
 static void visit_process(struct worker *worker, uint32_t *pid)
 {
-	uint32_t first_find = worker->found.finds.n;
+	uint32_t first_find = worker->found.finds.n, n_before = worker->n_entries;
 	char path[32];
 	int fd, r;
 
@@ -265,6 +286,9 @@ static void visit_process(struct worker *worker, uint32_t *pid)
 	if (fd >= 0) {
 		int read = take_process(worker, fd, "..", *pid, first_find);
 
+		if (read >= 0 && worker->pass->wants_members &&
+		    worker->n_entries > n_before + ENTRIES_OF_NONE)
+			read = take_member(worker, fd, *pid);
 		r = read < 0 ? read : r;
 		close(fd);
 	}
@@ -386,7 +410,8 @@ static int run_for_unheld(struct pass *pass)
 static int merge(struct holders_found *whole, struct holders_found *part)
 {
 	if (array_reserve(&whole->finds, part->finds.n) < 0 ||
-	    array_reserve(&whole->processes, part->processes.n) < 0)
+	    array_reserve(&whole->processes, part->processes.n) < 0 ||
+	    array_reserve(&whole->members, part->members.n) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < part->finds.n; i++) {
 		struct holders_find *find = &whole->finds.items[whole->finds.n++];
@@ -396,6 +421,8 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	}
 	for (uint32_t i = 0; i < part->processes.n; i++)
 		whole->processes.items[whole->processes.n++] = part->processes.items[i];
+	for (uint32_t i = 0; i < part->members.n; i++)
+		whole->members.items[whole->members.n++] = part->members.items[i];
 	arena_absorb(&whole->arena, &part->arena);
 	whole->n_denied += part->n_denied;
 	whole->n_failed += part->n_failed;
@@ -421,6 +448,13 @@ static uint32_t count_cpus(void)
 	return n > THREADS_MAX ? THREADS_MAX : (uint32_t)n;
 }
 
+/* Only root may enter other namespaces, and has something of it when told of them. */
+static bool may_tell_elsewhere(const struct hark_snapshot *snapshot)
+{
+	return snapshot->wants_elsewhere && snapshot->namespaces.n &&
+	       snapshot->namespaces.items[0].inode && geteuid() == 0;
+}
+
 int holders_by_proc(const struct holders_question *question, struct holders_found *ret)
 {
 	struct pass pass = { .question = question,
@@ -437,6 +471,7 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 	}
 	if (r < 0)
 		return r;
+	pass.wants_members = !only_pid && may_tell_elsewhere(question->snapshot);
 	pass.finds_max = ROWS_MAX / pass.n_allowed;
 	pass.may_compare = process_numbers_are_ours(pass.proc_fd);
 	/* A PID namespace always has a process 1. */
@@ -456,5 +491,8 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 	}
 	if (pass.pids != &only_pid)
 		free(pass.pids);
+	if (r >= 0 && pass.wants_members)
+		namespaces_count_members(question->source, question->snapshot, ret->members.items,
+					 ret->members.n);
 	return r;
 }

@@ -64,6 +64,24 @@ int netns_find_descriptors(struct hark_source *source, struct netns_table *table
  */
 int netns_find_by_walk(struct hark_source *source, struct walk *walk, struct netns_table *table);
 
+/* A process, and the namespace that it is in. */
+struct netns_member {
+	uint64_t inode;
+	uint32_t pid;
+};
+
+/*
+ * The namespace of the process that has `up`/ns/net below a directory of its own: 1; 0: it is not
+ * told.
+ */
+int netns_read_member(int dir_fd, const char *up, uint64_t *ret_inode);
+
+/*
+ * The same as namespaces_count(), of namespaces alone, by a process in each; sorts the members.
+ */
+void namespaces_count_members(struct hark_source *source, struct hark_snapshot *snapshot,
+			      struct netns_member *members, uint32_t n);
+
 /* What to do with them. */
 struct namespaces_question {
 	uint32_t details;  /* of enum hark_detail */

@@ -146,3 +146,64 @@ int netns_find_descriptors(struct hark_source *source, struct netns_table *table
 	free(pids);
 	return r == -ENOMEM ? r : 0;
 }
+
+int netns_read_member(int dir_fd, const char *up, uint64_t *ret_inode)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%s/ns/net", up);
+	return read_link(dir_fd, path, ret_inode) > 0;
+}
+
+/* "TCP: inuse 5 orphan 0 ...": whether some protocol has any. FRAG counts no sockets. */
+static bool counts_sockets(char *text)
+{
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		const char *at = strstr(line, ": inuse ");
+		uint64_t n;
+
+		if (!at || !strncmp(line, "FRAG", 4))
+			continue;
+		at += strlen(": inuse ");
+		if (text_take_u64(&at, 10, UINT64_MAX, &n) && n)
+			return true;
+	}
+	return false;
+}
+
+static bool has_sockets(int proc_fd, uint32_t pid)
+{
+	static const char *const names[] = { "sockstat", "sockstat6" };
+	char path[48], text[1024];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%u/net/%s", pid, names[i]);
+		if (source_read_file(proc_fd, path, text, sizeof(text)) > 0 && counts_sockets(text))
+			return true;
+	}
+	return false;
+}
+
+static int compare_members(const void *left, const void *right)
+{
+	const struct netns_member *a = left, *b = right;
+
+	return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
+void namespaces_count_members(struct hark_source *source, struct hark_snapshot *snapshot,
+			      struct netns_member *members, uint32_t n)
+{
+	uint64_t own = snapshot->namespaces.items[0].inode;
+	uint32_t n_namespaces = 0;
+
+	if (n)
+		qsort(members, n, sizeof(*members), compare_members);
+	for (uint32_t i = 0; i < n; i++)
+		if (members[i].inode != own && (!i || members[i].inode != members[i - 1].inode))
+			n_namespaces += has_sockets(source->proc_fd, members[i].pid);
+	snapshot->elsewhere =
+		(struct hark_elsewhere){ .n_namespaces = n_namespaces, .n_listeners = HARK_NONE };
+}

@@ -45,6 +45,7 @@ struct hark_snapshot {
 	ARRAY(struct hark_addr) broadcasts;               /* IFA_BROADCAST */
 	/* And again of all: */
 	struct hark_elsewhere elsewhere; /* no namespaces: nothing is known */
+	bool wants_elsewhere;            /* it is to be filled in, as far as that takes little */
 	const char *host;
 	const char *kernel;
 	uint32_t n_undecided; /* by the selection, for want of their holders */

@@ -247,6 +247,31 @@ def connections():
 
 
 @case
+def hint():
+    """without -A a last line says that other namespaces have sockets; empty ones are not worth it"""
+    needs_real_root()
+    words = ("--holders", "proc")
+    with world(), child(alone(lambda: None)):
+        own = listen("0.0.0.0", 4014)
+        expect_equal(hark(*words).elsewhere, "")
+        expect_equal(hark("--json", *words).document["elsewhere"], None)
+        with child(alone(lambda: udp("::1", 4015))):
+            answer = hark("--strict", *words)
+            expect_equal(answer.elsewhere, "hark: 1 other network namespace has sockets, too (hark -A)\n")
+            expect_equal((answer.status, answer.err), (0, ""), answer)
+            answer = hark("--json", *words)
+            expect_equal(answer.document["elsewhere"], {"namespaces": 1, "listeners": None})
+            expect(answer.document["complete"] and not answer.document["notes"], answer)
+            expect_equal(answer.elsewhere, "")
+            for more in ("-A", "4014", "-t"):
+                expect_equal(hark(more, *words).elsewhere, "", more)
+            with child(alone(lambda: listen("127.0.0.1", 4016))):
+                expect_equal(hark(*words).elsewhere,
+                             "hark: 2 other network namespaces have sockets, too (hark -A)\n")
+        own.close()
+
+
+@case
 def unprivileged():
     """who may not look into other namespaces gets the own one, and is told what is missing"""
     needs_real_root()
