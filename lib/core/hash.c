@@ -1,81 +1,93 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open addressing, linear probing, at most half full. Keys from the kernel (inodes, cookies) are
- * mixed.
+ * Open addressing, linear probing, at most four fifths full. Keys from the kernel (inodes, cookies)
+ * are mixed. The keys stand apart from the values, so that a slot takes 12 bytes, and a table may
+ * have any number of slots: one that is reserved takes 15 bytes a key.
  */
 #include "hash.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define EMPTY UINT32_MAX
-
-struct hash_slot {
-	uint64_t key;
-	uint32_t value;
-};
+#define EMPTY    UINT32_MAX
+#define LEAST    16u
+#define MOST     (1u << 31)
+#define FILLED_5 4u /* fifths of the slots */
 
 void hash_fini(struct hash *hash)
 {
-	free(hash->slots);
+	free(hash->keys);
 	*hash = (struct hash){ 0 };
 }
 
-static uint32_t first_slot(const struct hash *hash, uint64_t key)
+/* The slot of a key, or the one where it belongs. */
+static uint32_t find(const struct hash *hash, uint64_t key)
 {
-	key ^= key >> 32;
-	key *= 0x9e3779b97f4a7c15u;
-	return (uint32_t)(key >> 32) & hash->mask;
+	uint64_t mixed = (key ^ key >> 32) * 0x9e3779b97f4a7c15u;
+	uint32_t i = (uint32_t)((mixed >> 32) * hash->size >> 32);
+
+	while (hash->values[i] != EMPTY && hash->keys[i] != key)
+		if (++i == hash->size)
+			i = 0;
+	return i;
 }
 
-static struct hash_slot *find(const struct hash *hash, uint64_t key)
+static int resize(struct hash *hash, uint32_t size)
 {
-	uint32_t i = first_slot(hash, key);
+	struct hash larger = { .n = hash->n, .size = size };
 
-	while (hash->slots[i].value != EMPTY && hash->slots[i].key != key)
-		i = (i + 1) & hash->mask;
-	return &hash->slots[i];
-}
-
-int hash_reserve(struct hash *hash, uint32_t n)
-{
-	struct hash larger = { .n = hash->n, .mask = 15 };
-
-	if (hash->slots && n <= hash->mask / 2)
-		return 0;
-	while (larger.mask / 2 < n) {
-		if (larger.mask > UINT32_MAX / 4)
-			return -ENOMEM;
-		larger.mask = larger.mask * 2 + 1;
-	}
-	larger.slots = reallocarray(NULL, (size_t)larger.mask + 1, sizeof(*larger.slots));
-	if (!larger.slots)
+	larger.keys = reallocarray(NULL, size, sizeof(*larger.keys) + sizeof(*larger.values));
+	if (!larger.keys)
 		return -ENOMEM;
-	for (uint32_t i = 0; i <= larger.mask; i++)
-		larger.slots[i].value = EMPTY;
-	for (uint32_t i = 0; hash->slots && i <= hash->mask; i++)
-		if (hash->slots[i].value != EMPTY)
-			*find(&larger, hash->slots[i].key) = hash->slots[i];
-	free(hash->slots);
+	larger.values = (uint32_t *)(larger.keys + size);
+	memset(larger.values, 0xff, (size_t)size * sizeof(*larger.values));
+	for (uint32_t i = 0; i < hash->size; i++) {
+		uint32_t slot;
+
+		if (hash->values[i] == EMPTY)
+			continue;
+		slot = find(&larger, hash->keys[i]);
+		larger.keys[slot] = hash->keys[i];
+		larger.values[slot] = hash->values[i];
+	}
+	free(hash->keys);
 	*hash = larger;
 	return 0;
 }
 
+static bool has_room(const struct hash *hash, uint32_t n)
+{
+	return n <= (uint64_t)hash->size * FILLED_5 / 5;
+}
+
+int hash_reserve(struct hash *hash, uint32_t n)
+{
+	uint64_t size = (uint64_t)n * 5 / FILLED_5 + 1;
+
+	if (has_room(hash, n))
+		return 0;
+	if (size > MOST)
+		return -ENOMEM;
+	return resize(hash, size < LEAST ? LEAST : (uint32_t)size);
+}
+
 int hash_put(struct hash *hash, uint64_t key, uint32_t value)
 {
-	struct hash_slot *slot;
-	int r = hash_reserve(hash, hash->n + 1);
+	uint32_t slot;
+	int r = has_room(hash, hash->n + 1) ? 0 : hash_reserve(hash, hash->n + hash->n / 2 + 1);
 
 	if (r < 0)
 		return r;
 	slot = find(hash, key);
-	if (slot->value == EMPTY)
-		hash->n++;
-	*slot = (struct hash_slot){ .key = key, .value = value };
+	hash->n += hash->values[slot] == EMPTY;
+	hash->keys[slot] = key;
+	hash->values[slot] = value;
 	return 0;
 }
 
 uint32_t hash_get(const struct hash *hash, uint64_t key)
 {
-	return hash->slots ? find(hash, key)->value : EMPTY;
+	return hash->size ? hash->values[find(hash, key)] : EMPTY;
 }

@@ -5,13 +5,12 @@
 
 #include <stdint.h>
 
-struct hash_slot;
-
 /* All zero is an empty table. */
 struct hash {
-	struct hash_slot *slots;
+	uint64_t *keys;   /* of the slots in use */
+	uint32_t *values; /* beside them; UINT32_MAX: the slot is free */
 	uint32_t n;
-	uint32_t mask;
+	uint32_t size; /* slots */
 };
 
 void hash_fini(struct hash *hash);

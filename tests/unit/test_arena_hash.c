@@ -125,6 +125,27 @@ static void test_hash_replaces(void **state)
 	hash_fini(&hash);
 }
 
+/* Any number of keys, filled up to where no more fit without growing. */
+static void test_hash_fills_up(void **state)
+{
+	(void)state;
+	for (uint32_t n = 1; n < 300; n++) {
+		struct hash hash = { 0 };
+		uint32_t size;
+
+		assert_int_equal(hash_reserve(&hash, n), 0);
+		size = hash.size;
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_equal(hash_put(&hash, (uint64_t)i * i << 7, i), 0);
+		assert_int_equal(hash.size, size);
+		assert_true(n < 16 || size <= n * 5 / 4 + 1);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_equal(hash_get(&hash, (uint64_t)i * i << 7), i);
+		assert_int_equal(hash_get(&hash, 1), UINT32_MAX);
+		hash_fini(&hash);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_array_grows),
 		cmocka_unit_test(test_hash_keeps_keys_apart),
 		cmocka_unit_test(test_hash_replaces),
+		cmocka_unit_test(test_hash_fills_up),
 	};
 
 	return cmocka_run_group_tests_name("arena_hash", tests, NULL, NULL);
