@@ -74,13 +74,6 @@ static int judge_listeners(struct hark_source *source, struct hark_snapshot *sna
 	return r;
 }
 
-/* Nobody looks for holders: that is not to have none. */
-static void leave_unheld(struct hark_snapshot *snapshot)
-{
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++)
-		snapshot->sockets.items[i].holders = HARK_UNSUPPORTED;
-}
-
 static bool is_same_port(const struct hark_socket *a, const struct hark_socket *b)
 {
 	return a->netns == b->netns && a->protocol == b->protocol && a->local_port == b->local_port;
@@ -129,9 +122,11 @@ static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selec
 {
 	uint32_t n = snapshot->sockets.n, first = 0, *index;
 
-	while (selection && first < n && matches(selection, snapshot, first))
+	if (selection_takes_all(selection, snapshot->protocols))
+		return 0;
+	while (first < n && matches(selection, snapshot, first))
 		first++;
-	if (!selection || first == n)
+	if (first == n)
 		return 0;
 	index = malloc(n * sizeof(*index));
 	if (!index)
@@ -311,8 +306,6 @@ static int take_stages(struct taking *taking)
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
 				    taking->walk);
-	else if (r == 0)
-		leave_unheld(snapshot);
 	end_stage(taking, HARK_STAGE_HOLDERS);
 	if (r == 0 && taking->walk && snapshot->wants_elsewhere)
 		r = namespaces_count(source, snapshot, taking->walk);

@@ -202,7 +202,8 @@ static int add_line(struct hark_snapshot *snapshot, const char *line, enum hark_
 {
 	struct hark_socket row = { .netns = snapshot_netns(snapshot),
 				   .protocol = (uint8_t)protocol,
-				   .family = (uint8_t)family };
+				   .family = (uint8_t)family,
+				   .holders = HARK_UNSUPPORTED };
 	struct hark_socket *added;
 	uint32_t backlog = 0;
 

@@ -363,13 +363,19 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 	if (tables.open_error == -ENOMEM)
 		return tables.open_error;
 	for (int protocol = 0; protocol < HARK_PROTOCOL_N_ && r == 0; protocol++) {
+		uint32_t n = snapshot->sockets.n;
+
 		tables.dump.protocol = (uint8_t)protocol;
 		if (protocols & 1u << protocol)
 			r = read_protocol(&tables);
+		if (snapshot->sockets.n > n)
+			snapshot->protocols |= 1u << protocol;
 	}
 	nl_close(&tables.nl);
-	if (r == 0 && !is_without_mptcp(&tables.dump))
+	if (r == 0 && !is_without_mptcp(&tables.dump)) {
+		snapshot->protocols |= 1u << HARK_PROTOCOL_MPTCP;
 		r = mptcp_fold(snapshot);
+	}
 	if (r == 0)
 		r = tell_gaps(&tables, reterr);
 	return r;

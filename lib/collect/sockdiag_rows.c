@@ -244,6 +244,7 @@ int sockdiag_take(const struct nlmsghdr *header, void *data)
 		return -ENOMEM;
 	socket->netns = snapshot_netns(dump->snapshot);
 	socket->protocol = dump->protocol;
+	socket->holders = HARK_UNSUPPORTED; /* until somebody looks for them */
 	fill_fixed(socket, message);
 	if (snapshot_classify(dump->snapshot, socket) < 0)
 		return -ENOMEM;

@@ -17,7 +17,10 @@
 
 struct judge;
 
-/* Prepares the listeners of the namespace that is read now for questions. 0 or -ENOMEM. */
+/*
+ * Prepares the listeners of the namespace that is read now, whose sockets are sorted, for
+ * questions. 0 or -ENOMEM.
+ */
 int judge_begin(struct judge **ret, struct hark_snapshot *snapshot, uint32_t netns);
 void judge_free(struct judge *judge);
 

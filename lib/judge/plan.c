@@ -451,13 +451,11 @@ static int gather_listeners(struct judge *judge)
 	struct hark_snapshot *snapshot = judge->snapshot;
 	int r = 0;
 
-	for (uint32_t i = snapshot->first_socket; i < snapshot->sockets.n; i++) {
-		struct entry *entry;
+	/* They come first of their namespace. */
+	for (uint32_t i = snapshot->first_socket;
+	     i < snapshot->sockets.n && snapshot->sockets.items[i].is_listener; i++) {
+		struct entry *entry = array_push(&judge->order);
 
-		if (!snapshot->sockets.items[i].is_listener ||
-		    snapshot->sockets.items[i].netns != judge->netns)
-			continue;
-		entry = array_push(&judge->order);
 		if (!entry)
 			return -ENOMEM;
 		entry->socket = i;

@@ -53,6 +53,9 @@ struct hark_selection {
 /* The details (enum hark_detail) that hark_selection_matches() rests on. */
 uint32_t selection_details(const struct hark_selection *selection);
 
+/* Whether all sockets of these protocols (mask of 1 << enum hark_protocol) match. */
+bool selection_takes_all(const struct hark_selection *selection, uint32_t protocols);
+
 /* Whether all listeners of TCP and UDP match. */
 bool selection_is_wide(const struct hark_selection *selection);
 

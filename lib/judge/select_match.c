@@ -470,6 +470,12 @@ static bool matches(const struct hark_selection *selection, const struct subject
 	return true;
 }
 
+bool selection_takes_all(const struct hark_selection *selection, uint32_t protocols)
+{
+	return !selection || (!selection->terms.n && !selection->families &&
+			      (!selection->protocols || !(protocols & ~selection->protocols)));
+}
+
 bool selection_is_wide(const struct hark_selection *selection)
 {
 	const uint32_t families = (1u << HARK_FAMILY_N_) - 1;

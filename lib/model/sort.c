@@ -56,6 +56,8 @@ enum {
 	N_BYTES = sizeof(uint64_t),
 };
 
+#define AHEAD 6 /* rows */
+
 static_assert(OTHER_SHIFT == 63, "a key is full");
 static_assert(HARK_PROTOCOL_N_ <= 1 << PROTOCOL_BITS && HARK_FAMILY_N_ <= 1 << FAMILY_BITS,
 	      "all fit into a key");
@@ -200,6 +202,18 @@ static void sort_ties(struct sorting *sorting)
 	}
 }
 
+/*
+ * Rows are far apart, and each would be waited for: the processor is told of those that come next.
+ */
+static uint32_t fetch_next(const struct sorting *sorting, uint32_t at)
+{
+	uint32_t next = sorting->items[at].row;
+
+	__builtin_prefetch(&sorting->rows[next]);
+	__builtin_prefetch((const char *)&sorting->rows[next] + 64);
+	return next;
+}
+
 /* Puts each row where it belongs: round each cycle of rows that take one another's places. */
 static void move_rows(struct sorting *sorting)
 {
@@ -207,11 +221,15 @@ static void move_rows(struct sorting *sorting)
 
 	for (uint32_t begin = 0; begin < sorting->n; begin++) {
 		struct hark_socket first = sorting->rows[begin];
-		uint32_t to = begin, from;
+		uint32_t to = begin, from, ahead;
 
 		if (items[begin].row == begin)
 			continue;
+		ahead = begin;
+		for (int i = 0; i < AHEAD; i++)
+			ahead = fetch_next(sorting, ahead);
 		while ((from = items[to].row) != begin) {
+			ahead = fetch_next(sorting, ahead);
 			sorting->rows[to] = sorting->rows[from];
 			items[to].row = to;
 			to = from;
