@@ -6,8 +6,6 @@
  */
 #include "utf8.h"
 
-#include <string.h>
-
 #include "utf8_tables.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -82,47 +80,14 @@ static unsigned int width_of(uint32_t code)
 	return is_in(wide, N_OF(wide), code) ? 2 : 1;
 }
 
-/* Nearly all text is. Eight bytes at a time; the last of them may have been looked at already. */
-static bool is_ascii(const char *bytes, size_t n)
-{
-	uint64_t eight, found = 0;
-	uint32_t first, last;
-
-	if (n < sizeof(first)) {
-		while (n)
-			found |= (uint8_t)bytes[--n];
-		return found < 0x80;
-	}
-	if (n < sizeof(eight)) {
-		memcpy(&first, bytes, sizeof(first));
-		memcpy(&last, bytes + n - sizeof(last), sizeof(last));
-		return !((first | last) & 0x80808080);
-	}
-	for (size_t i = 0; i + sizeof(eight) < n; i += sizeof(eight)) {
-		memcpy(&eight, bytes + i, sizeof(eight));
-		found |= eight;
-	}
-	memcpy(&eight, bytes + n - sizeof(eight), sizeof(eight));
-	return !((found | eight) & 0x8080808080808080);
-}
-
-size_t utf8_width(const char *bytes, size_t n)
+size_t utf8_width_slowly(const char *bytes, size_t n)
 {
 	size_t width = 0;
 	uint32_t code = 0;
 
-	if (is_ascii(bytes, n))
-		return n;
 	while (n) {
-		unsigned int length;
+		unsigned int length = utf8_decode(bytes, n, &code);
 
-		if ((signed char)*bytes >= 0) {
-			width++;
-			bytes++;
-			n--;
-			continue;
-		}
-		length = utf8_decode(bytes, n, &code);
 		width += length ? width_of(code) : 1;
 		length += !length;
 		bytes += length;

@@ -44,25 +44,43 @@ bool text_to_u64(const char *text, uint64_t max, uint64_t *ret)
 	return true;
 }
 
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
+static char *put_pair(char *to, unsigned int below_100)
+{
+	memcpy(to, &pairs[2 * below_100], 2);
+	return to + 2;
+}
+
+/* Below 10,000. */
+static char *put_short(char *to, unsigned int value)
+{
+	if (value < 10) {
+		*to = (char)('0' + value);
+		return to + 1;
+	}
+	if (value < 100)
+		return put_pair(to, value);
+	if (value < 1000)
+		*to++ = (char)('0' + value / 100);
+	else
+		to = put_pair(to, value / 100);
+	return put_pair(to, value % 100);
+}
+
 char *text_put_u64(char *to, uint64_t value)
 {
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-				    "25262728293031323334353637383940414243444546474849"
-				    "50515253545556575859606162636465666768697071727374"
-				    "75767778798081828384858687888990919293949596979899";
-	uint64_t rest = value;
-	char *end = to + 1;
+	unsigned int last;
 
-	for (; rest >= 10000; rest /= 10000)
-		end += 4;
-	end += (rest >= 10) + (rest >= 100) + (rest >= 1000);
-	for (to = end; value >= 100; value /= 100)
-		memcpy(to -= 2, pairs + value % 100 * 2, 2);
-	if (value >= 10)
-		memcpy(to - 2, pairs + value * 2, 2);
-	else
-		to[-1] = (char)('0' + value);
-	return end;
+	if (value < 10000)
+		return put_short(to, (unsigned int)value);
+	last = (unsigned int)(value % 10000);
+	to = value < 100000000 ? put_short(to, (unsigned int)(value / 10000)) :
+				 text_put_u64(to, value / 10000);
+	return put_pair(put_pair(to, last / 100), last % 100);
 }
 
 /* A number of up to 16 bits in hexadecimal digits, as many as it takes. */
@@ -83,13 +101,7 @@ static char *put_hex(char *to, unsigned int value)
 char *text_put_ipv4(char *to, const uint8_t bytes[4])
 {
 	for (int i = 0; i < 4; i++) {
-		unsigned int byte = bytes[i];
-
-		if (byte >= 100)
-			*to++ = (char)('0' + byte / 100);
-		if (byte >= 10)
-			*to++ = (char)('0' + byte / 10 % 10);
-		*to++ = (char)('0' + byte % 10);
+		to = put_short(to, bytes[i]);
 		*to++ = '.';
 	}
 	return to - 1;
