@@ -9,7 +9,7 @@ import tempfile
 
 import harness
 from bus import SYSTEM_BUS, Bus, systemd
-from harness import case, expect, hark, listen, main, udp, world
+from harness import case, child, expect, hark, listen, main, udp, world
 
 harness.HARK = os.environ.get("SCARCE", str(harness.ROOT / "build/tests/cli/hark-scarce"))
 FAILED = 3
@@ -62,6 +62,22 @@ def selectors():
 def explanation():
     """so is an explanation"""
     starve("explain", "tcp,udp")
+
+
+@contextlib.contextmanager
+def two_namespaces():
+    """A world, and a listener in another namespace."""
+    def serve():
+        harness.libc.unshare(0x40000000)
+        return listen("0.0.0.0", 80)
+    with world(), child(serve):
+        yield
+
+
+@case
+def namespaces():
+    """so is what other namespaces have"""
+    starve("-A", "--holders", "proc", place=two_namespaces)
 
 
 @case

@@ -33,6 +33,8 @@ static const char *const files[] = {
 	"net/if_inet6",
 	"sys/net/ipv6/bindv6only",
 	"sys/kernel/hostname",
+	"self/mountinfo",
+	"7/net/sockstat",
 };
 
 #define N_FILES (sizeof(files) / sizeof(files[0]))
@@ -50,7 +52,17 @@ static int64_t no_time(struct hark_source *source)
 	return 0;
 }
 
-static const struct source_ops refusing_ops = { .nl_open = refuse_open, .time = no_time };
+static int refuse_enter(struct hark_source *source, const char *path, uint64_t inode)
+{
+	(void)source;
+	(void)path;
+	(void)inode;
+	return -EPERM;
+}
+
+static const struct source_ops refusing_ops = { .nl_open = refuse_open,
+						.enter = refuse_enter,
+						.time = no_time };
 
 /* A tree for each file, in which a link leads to the file in memory that holds the input. */
 static int trees[N_FILES], input_fd;
@@ -59,6 +71,20 @@ static void remove_trees(void)
 {
 	for (size_t i = 0; i < N_FILES; i++)
 		fixture_close(trees[i]);
+}
+
+/* What there has to be for the files that tell of other network namespaces to be read. */
+static void add_namespaces(void)
+{
+	for (size_t i = N_FILES - 2; i < N_FILES; i++) {
+		fixture_write(trees[i], "net/tcp",
+			      "  sl\n   0: 00000000:0050 00000000:0000 0A 00000000:00000000 "
+			      "00:00000000 00000000 0 0 5 1 0 0\n");
+		fixture_link(trees[i], "self/ns/net", "net:[4026531840]");
+		fixture_link(trees[i], "7/ns/net", "net:[4026531841]");
+		fixture_link(trees[i], "7/fd/3", "socket:[5]");
+		fixture_write(trees[i], "7/comm", "seven\n");
+	}
 }
 
 static void make_trees(void)
@@ -76,12 +102,13 @@ static void make_trees(void)
 		if (i >= 2)
 			fixture_write(trees[i], files[0], "  sl\n");
 	}
+	add_namespaces();
 	atexit(remove_trees);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct hark_query query = { .details = HARK_DETAIL_ANSWERS, .all_states = true };
+	struct hark_query query = { .details = HARK_DETAIL_ANSWERS, .all_states = true };
 	struct hark_source source = { .ops = &refusing_ops, .sys_fd = -1 };
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
@@ -91,6 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	source.proc_fd = trees[data[0] % N_FILES];
+	query.all_namespaces = data[0] % N_FILES == N_FILES - 2;
+	if (data[0] % N_FILES >= N_FILES - 2)
+		query.details |= HARK_DETAIL_HOLDERS;
 	if (ftruncate(input_fd, 0) < 0 ||
 	    pwrite(input_fd, data + 1, size - 1, 0) != (ssize_t)(size - 1))
 		err(1, "input");

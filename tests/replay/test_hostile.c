@@ -70,14 +70,14 @@ static int setup(void **state)
 	struct fake_kernel *kernel = malloc(sizeof(*kernel));
 
 	fake_init(kernel);
-	kernel->sockets = sockets;
-	kernel->n_sockets = N_ELEMENTS(sockets);
-	kernel->links = links;
-	kernel->n_links = N_ELEMENTS(links);
-	kernel->addresses = addresses;
-	kernel->n_addresses = N_ELEMENTS(addresses);
-	kernel->routes = routes;
-	kernel->n_routes = N_ELEMENTS(routes);
+	kernel->tables.sockets = sockets;
+	kernel->tables.n_sockets = N_ELEMENTS(sockets);
+	kernel->tables.links = links;
+	kernel->tables.n_links = N_ELEMENTS(links);
+	kernel->tables.addresses = addresses;
+	kernel->tables.n_addresses = N_ELEMENTS(addresses);
+	kernel->tables.routes = routes;
+	kernel->tables.n_routes = N_ELEMENTS(routes);
 	kernel->source.proc_fd = fixture_open();
 	for (size_t i = 0; i < N_ELEMENTS(proc_files); i++)
 		fixture_write(kernel->source.proc_fd, proc_files[i][0], proc_files[i][1]);

@@ -158,8 +158,8 @@ static void dump_sockets(struct reply *reply)
 	uint8_t family = fake_family_of(reply->request);
 	uint32_t states = states_of(reply->request);
 
-	for (uint32_t i = 0; i < reply->kernel->n_sockets; i++) {
-		const struct fake_socket *socket = &reply->kernel->sockets[i];
+	for (uint32_t i = 0; i < reply->kernel->tables.n_sockets; i++) {
+		const struct fake_socket *socket = &reply->kernel->tables.sockets[i];
 
 		if (socket->protocol == protocol && (socket->af == family || !family) &&
 		    states & 1u << socket->state) {
@@ -173,8 +173,8 @@ static void dump_sockets(struct reply *reply)
 
 static void dump_links(struct reply *reply)
 {
-	for (uint32_t i = 0; i < reply->kernel->n_links; i++) {
-		const struct fake_link *link = &reply->kernel->links[i];
+	for (uint32_t i = 0; i < reply->kernel->tables.n_links; i++) {
+		const struct fake_link *link = &reply->kernel->tables.links[i];
 		struct nlmsghdr *message = begin(reply, RTM_NEWLINK);
 		struct ifinfomsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 
@@ -198,8 +198,8 @@ static void dump_addresses(struct reply *reply)
 {
 	const struct ifaddrmsg *wanted = mnl_nlmsg_get_payload(reply->request);
 
-	for (uint32_t i = 0; i < reply->kernel->n_addresses; i++) {
-		const struct fake_address *address = &reply->kernel->addresses[i];
+	for (uint32_t i = 0; i < reply->kernel->tables.n_addresses; i++) {
+		const struct fake_address *address = &reply->kernel->tables.addresses[i];
 		uint8_t af = family_of_text(address->addr);
 		unsigned char bytes[16];
 		struct nlmsghdr *message;
@@ -258,8 +258,8 @@ static void dump_routes(struct reply *reply)
 	mnl_attr_for_each(attr, reply->request, sizeof(*wanted))
 		if (mnl_attr_get_type(attr) == RTA_TABLE)
 			table = mnl_attr_get_u32(attr);
-	for (uint32_t i = 0; i < reply->kernel->n_routes; i++) {
-		const struct fake_route *route = &reply->kernel->routes[i];
+	for (uint32_t i = 0; i < reply->kernel->tables.n_routes; i++) {
+		const struct fake_route *route = &reply->kernel->tables.routes[i];
 		uint8_t af = family_of_text(route->prefix);
 
 		if (af == wanted->rtm_family &&
@@ -346,8 +346,8 @@ static void answer_lookup(struct fake_kernel *kernel, const struct nlmsghdr *req
 	const struct fake_socket *winner = NULL;
 	int best = -1, refused = kernel->refuse ? kernel->refuse(kernel, request) : 0;
 
-	for (uint32_t i = 0; i < kernel->n_sockets && !refused; i++) {
-		const struct fake_socket *socket = &kernel->sockets[i];
+	for (uint32_t i = 0; i < kernel->tables.n_sockets && !refused; i++) {
+		const struct fake_socket *socket = &kernel->tables.sockets[i];
 		int points = socket->protocol == protocol ? score(socket, diag->sdiag_family, addr,
 								  port, diag->id.idiag_if) :
 							    -1;
@@ -422,6 +422,36 @@ static void fake_nl_close(struct hark_source *source, int handle)
 	kernel->n_received = kernel->queue.n;
 }
 
+/* The first namespace of that path and inode. */
+static int fake_enter(struct hark_source *source, const char *path, uint64_t inode)
+{
+	struct fake_kernel *kernel = (struct fake_kernel *)source;
+
+	for (uint32_t i = 0; i < kernel->n_netns; i++) {
+		const struct fake_netns *netns = &kernel->netns[i];
+
+		if (strcmp(netns->path, path) || netns->inode != inode)
+			continue;
+		if (netns->error)
+			return netns->error;
+		kernel->own = kernel->tables;
+		kernel->tables = netns->tables;
+		kernel->n_entered++;
+		source->is_elsewhere = true;
+		source->thread_fd = -1;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void fake_leave(struct hark_source *source)
+{
+	struct fake_kernel *kernel = (struct fake_kernel *)source;
+
+	kernel->tables = kernel->own;
+	source->is_elsewhere = false;
+}
+
 static int64_t fake_time(struct hark_source *source)
 {
 	(void)source;
@@ -433,6 +463,8 @@ static const struct source_ops fake_ops = {
 	.nl_send = fake_nl_send,
 	.nl_receive = fake_nl_receive,
 	.nl_close = fake_nl_close,
+	.enter = fake_enter,
+	.leave = fake_leave,
 	.time = fake_time,
 };
 

@@ -46,6 +46,23 @@ struct fake_route {
 	uint32_t table;
 };
 
+/* What there is in a network namespace. */
+struct fake_tables {
+	const struct fake_socket *sockets;
+	const struct fake_link *links;
+	const struct fake_address *addresses;
+	const struct fake_route *routes;
+	uint32_t n_sockets, n_links, n_addresses, n_routes;
+};
+
+/* Another network namespace, and a way into it. */
+struct fake_netns {
+	const char *path; /* below /proc */
+	uint64_t inode;
+	int error; /* of entering it: 0 or -errno */
+	struct fake_tables tables;
+};
+
 struct datagram {
 	unsigned char *bytes; /* NULL: `result` */
 	size_t length;
@@ -54,11 +71,10 @@ struct datagram {
 
 struct fake_kernel {
 	struct hark_source source; /* proc_fd and sys_fd are the test's, -1 after fake_init() */
-	const struct fake_socket *sockets;
-	const struct fake_link *links;
-	const struct fake_address *addresses;
-	const struct fake_route *routes;
-	uint32_t n_sockets, n_links, n_addresses, n_routes;
+	struct fake_tables tables; /* of the namespace that the thread is in */
+	const struct fake_netns *netns; /* the others; none: they cannot be entered at all */
+	uint32_t n_netns;
+	uint32_t n_entered;   /* so far; each was left again */
 	bool is_old;          /* no INET_DIAG_SKV6ONLY, INET_DIAG_CGROUP_ID, INET_DIAG_SOCKOPT */
 	bool hides_v6only;    /* no INET_DIAG_SKV6ONLY alone */
 	bool has_no_strict;   /* sends all routes whatever table and type are asked for */
@@ -76,6 +92,7 @@ struct fake_kernel {
 	int nonsense;                /* for mangle(): what to do */
 	uint32_t n_dumps, n_lookups; /* so far */
 
+	struct fake_tables own; /* while the tables are another's */
 	struct arena arena;
 	ARRAY(struct datagram) queue;
 	uint32_t n_received; /* of the queue */

@@ -80,12 +80,12 @@ struct world {
 static void set_up_world(struct world *world)
 {
 	fake_init(&world->kernel);
-	world->kernel.links = links;
-	world->kernel.n_links = N_ELEMENTS(links);
-	world->kernel.addresses = addresses;
-	world->kernel.n_addresses = N_ELEMENTS(addresses);
-	world->kernel.routes = routes;
-	world->kernel.n_routes = N_ELEMENTS(routes);
+	world->kernel.tables.links = links;
+	world->kernel.tables.n_links = N_ELEMENTS(links);
+	world->kernel.tables.addresses = addresses;
+	world->kernel.tables.n_addresses = N_ELEMENTS(addresses);
+	world->kernel.tables.routes = routes;
+	world->kernel.tables.n_routes = N_ELEMENTS(routes);
 	world->snapshot = snapshot_new();
 }
 
@@ -187,8 +187,8 @@ static void test_routes_that_name_lo(void **state)
 	};
 	struct world *world = *state;
 
-	world->kernel.routes = old;
-	world->kernel.n_routes = N_ELEMENTS(old);
+	world->kernel.tables.routes = old;
+	world->kernel.tables.n_routes = N_ELEMENTS(old);
 	assert_int_equal(collect_places(&world->kernel.source, world->snapshot), 0);
 	assert_places(world, "10.0.0.7/32 2 0\n10.0.0.7/32 1 0\n::1/128 1 0\nfe80::1/128 2 2\n"
 			     "fe80::1/128 3 3\n2001:db8::7/128 1 0\n");
@@ -212,12 +212,12 @@ static void test_vrf(void **state)
 	};
 	struct world *world = *state;
 
-	world->kernel.links = with_vrf;
-	world->kernel.n_links = N_ELEMENTS(with_vrf);
-	world->kernel.addresses = enslaved;
-	world->kernel.n_addresses = N_ELEMENTS(enslaved);
-	world->kernel.routes = in_table;
-	world->kernel.n_routes = N_ELEMENTS(in_table);
+	world->kernel.tables.links = with_vrf;
+	world->kernel.tables.n_links = N_ELEMENTS(with_vrf);
+	world->kernel.tables.addresses = enslaved;
+	world->kernel.tables.n_addresses = N_ELEMENTS(enslaved);
+	world->kernel.tables.routes = in_table;
+	world->kernel.tables.n_routes = N_ELEMENTS(in_table);
 	for (int strict = 0; strict < 2; strict++) {
 		world->kernel.has_no_strict = !strict;
 		world->snapshot->places.n = 0;
@@ -231,7 +231,7 @@ static void test_no_routes_at_all(void **state)
 {
 	struct world *world = *state;
 
-	world->kernel.n_routes = 0;
+	world->kernel.tables.n_routes = 0;
 	assert_int_equal(collect_places(&world->kernel.source, world->snapshot), 0);
 	assert_places(world,
 		      "127.0.0.1/32 1 0\n10.0.0.7/32 2 0\n10.0.0.8/32 2 0\n192.0.2.1/32 2 0\n"
@@ -250,8 +250,8 @@ static void test_table_that_is_not_there(void **state)
 	struct world *world = *state;
 
 	world->kernel.refuse = refuse_routes;
-	world->kernel.n_routes = 0;
-	world->kernel.n_addresses = 0;
+	world->kernel.tables.n_routes = 0;
+	world->kernel.tables.n_addresses = 0;
 	assert_int_equal(collect_places(&world->kernel.source, world->snapshot), 0);
 	assert_places(world, "");
 	assert_int_equal(world->snapshot->namespaces.items[0].places_presence, HARK_KNOWN);
@@ -340,10 +340,10 @@ static void test_many_addresses(void **state)
 		many[i] = (struct fake_address){ texts[i], ETH0, IFA_F_PERMANENT, NULL };
 		made[n - 1 - i] = (struct fake_route){ texts[i], ETH0, RTN_LOCAL, RT_TABLE_LOCAL };
 	}
-	world->kernel.addresses = many;
-	world->kernel.n_addresses = n;
-	world->kernel.routes = made;
-	world->kernel.n_routes = n;
+	world->kernel.tables.addresses = many;
+	world->kernel.tables.n_addresses = n;
+	world->kernel.tables.routes = made;
+	world->kernel.tables.n_routes = n;
 	assert_int_equal(collect_places(&world->kernel.source, world->snapshot), 0);
 	assert_int_equal(world->snapshot->namespaces.items[0].n_places, n);
 	for (uint32_t i = 1; i < n; i++)
