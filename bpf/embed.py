@@ -18,7 +18,7 @@ PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_FUNC, PSEUDO_CALL = 1, 2, 4, 1
 SHT_SYMTAB, SHT_REL = 2, 9
 KIND_PTR, KIND_ARRAY, KIND_STRUCT, KIND_UNION = 2, 3, 4, 5
 KIND_NAMES_ANOTHER = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
-RELO_BYTE_OFFSET, RELO_TYPE_SIZE = 0, 9
+RELO_BYTE_OFFSET, RELO_EXISTS, RELO_TYPE_SIZE = 0, 2, 9
 
 
 def text_at(strings, at):
@@ -89,7 +89,7 @@ class Types:
 
 
 def relos(types, extra, start_of):
-    """Yields (instruction, struct, member or None)."""
+    """Yields (instruction, struct, member or None, what of it is to be added)."""
     header, = struct.unpack_from("<I", extra, 4)
     offset, length = struct.unpack_from("<II", extra, 24)
     at, end = header + offset + 4, header + offset + length
@@ -101,12 +101,16 @@ def relos(types, extra, start_of):
             at += 16
             where = start_of[text_at(types.strings, section)] + byte // 8
             if kind == RELO_TYPE_SIZE:
-                yield where, types.plain(number)[1], None
+                yield where, types.plain(number)[1], None, "PROGRAM_SIZE"
                 continue
-            assert kind == RELO_BYTE_OFFSET, f"relocation of kind {kind}"
+            assert kind in (RELO_BYTE_OFFSET, RELO_EXISTS), f"relocation of kind {kind}"
             accesses = [int(i) for i in text_at(types.strings, access).split(":")]
-            for name, member in types.path(number, accesses):
-                yield where, name, member
+            path = types.path(number, accesses)
+            if kind == RELO_EXISTS:
+                yield where, *path[-1], "PROGRAM_EXISTS"
+                continue
+            for name, member in path:
+                yield where, name, member, "PROGRAM_OFFSET"
 
 
 def forget_offset(code, insn):
@@ -163,9 +167,9 @@ def main(object_path, name, output_path):
         for insn, what in uses:
             file.write(f"\t{{ {insn}, {what} }},\n")
         file.write(f"}};\nstatic const struct program_relo {name}_relos[] = {{\n")
-        for insn, of, member in rows:
+        for insn, of, member, what in rows:
             member = f'"{member}"' if member else "NULL"
-            file.write(f'\t{{ {insn}, "{of}", {member} }},\n')
+            file.write(f'\t{{ {insn}, {what}, "{of}", {member} }},\n')
         file.write(f"}};\nstatic const struct program_image {name}_image = PROGRAM_IMAGE({name}, "
                    f'"bpf_{entry.replace("/", "_")}");\n')
 

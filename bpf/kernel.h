@@ -52,9 +52,6 @@ struct udp_table {
 	struct udp_hslot *hash;
 	unsigned int mask;
 };
-struct raw_hashinfo {
-	struct hlist_head ht[256];
-};
 
 struct list_head {
 	struct list_head *next;
@@ -106,7 +103,6 @@ struct proto {
 	union {
 		struct inet_hashinfo *hashinfo;
 		struct udp_table *udp_table;
-		struct raw_hashinfo *raw_hash;
 	} h;
 };
 struct sock {

@@ -10,7 +10,6 @@
 /* Buckets of a hash table at a time. */
 #define BATCH_BYTES sizeof(memory.buckets)
 #define CHAIN_MAX   (1 << 20)
-#define RAW_BUCKETS 256
 
 /* skc_state; sockets of UDP have one of TCP's, too. */
 #define TCP_CLOSE  7
@@ -127,19 +126,14 @@ static __always_inline __u32 find_chains(__u32 guide, int fd, struct chains *cha
 		READ(chains->buckets, (struct inet_hashinfo *)table, lhash2);
 		return mask + 1;
 	}
-	if (guide == BPF_GUIDE_UDP) {
-		chains->stride = bpf_core_type_size(struct udp_hslot);
-		chains->first = bpf_core_field_offset(struct udp_hslot, head);
-		if (!table)
-			READ(table, net, ipv4.udp_table);
-		READ(mask, (struct udp_table *)table, mask);
-		READ(chains->buckets, (struct udp_table *)table, hash);
-		return mask + 1;
-	}
-	chains->stride = sizeof(void *);
-	chains->first = 0;
-	chains->buckets = (__u64)table + bpf_core_field_offset(struct raw_hashinfo, ht);
-	return table ? RAW_BUCKETS : 0;
+	chains->stride = bpf_core_type_size(struct udp_hslot);
+	chains->first = bpf_core_field_offset(struct udp_hslot, head);
+	/* Since Linux 6.2. */
+	if (!table && bpf_core_field_exists(net->ipv4.udp_table))
+		READ(table, net, ipv4.udp_table);
+	READ(mask, (struct udp_table *)table, mask);
+	READ(chains->buckets, (struct udp_table *)table, hash);
+	return mask + 1;
 }
 
 static long mark_table(__u64 guide, void *data)

@@ -41,15 +41,16 @@ struct bpf_task {
 	char command[16];        /* of its thread group's leader */
 };
 
-/* Sockets of the reader's own that show the way to the kernel's tables. */
+/*
+ * Sockets of the reader's own that show the way to the kernel's tables. A raw one would, too,
+ * but it stands in that table itself from the beginning, for everybody to see.
+ */
 enum bpf_guide {
 	BPF_GUIDE_TCP,
 	BPF_GUIDE_UDP,
-	BPF_GUIDE_RAW4,
-	BPF_GUIDE_RAW6,
 	BPF_GUIDE_N_,
 };
-#define BPF_GUIDES_MAX 4 /* a power of two, so that an index is easily held within it */
+#define BPF_GUIDES_MAX 2 /* a power of two, so that an index is easily held within it */
 
 /* The memory of a program. */
 struct bpf_memory {

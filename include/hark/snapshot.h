@@ -47,7 +47,7 @@ enum hark_holders_way {
 	HARK_HOLDERS_AUTO,       /* by BPF where it may be used and is faster, else by /proc */
 	HARK_HOLDERS_PROC,       /* by /proc/PID/fd */
 	HARK_HOLDERS_BPF,        /* by BPF programs, which want CAP_BPF and CAP_PERFMON */
-	HARK_HOLDERS_BPF_MARKS,  /* by one of them alone: listeners of TCP and UDP, raw sockets */
+	HARK_HOLDERS_BPF_MARKS,  /* by one of them alone: listeners of TCP, sockets of UDP */
 	HARK_HOLDERS_BPF_TABLES, /* any socket (Linux 5.17) */
 	HARK_HOLDERS_BPF_FILES,  /* any socket (Linux 5.8) */
 };

@@ -354,6 +354,12 @@ static uint64_t count_files(const struct hark_source *source)
 	return n;
 }
 
+/* A /proc of another PID namespace numbers processes in another way than a program does. */
+static bool may_use_bpf(const struct hark_source *source)
+{
+	return walk_is_possible(source) && process_numbers_are_ours(source->proc_fd);
+}
+
 struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way,
 			   const struct holders_prospect *prospect)
 {
@@ -364,10 +370,8 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 
 	if (way == HARK_HOLDERS_PROC)
 		return NULL;
-	/* A /proc of another PID namespace numbers processes in another way than a program does. */
-	if (way == HARK_HOLDERS_AUTO &&
-	    (!walk_is_possible(source) || !process_numbers_are_ours(source->proc_fd) ||
-	     (n_files < FILES_WORTH_A_PROGRAM && !prospect->has_namespaces)))
+	if (way == HARK_HOLDERS_AUTO && (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
+								  !prospect->has_namespaces)))
 		return NULL;
 	question.first = prospect->has_connections || n_files < FILES_WORTH_MARKS ? WALK_TABLES :
 										    WALK_MARKS;
@@ -383,15 +387,26 @@ void holders_end(struct walk *walk)
 	walk_free(walk);
 }
 
+/* What nobody seems to hold may be the kernel's own, which only a program can tell. */
+static int settle_unheld(struct holders_question *question, struct holders_found *found)
+{
+	int r = may_use_bpf(question->source) ? holders_by_walk(question, NULL, found) : 0;
+
+	found->hides_1 = false; /* /proc was asked */
+	return r == -ENOMEM ? r : 0;
+}
+
 static int find(struct holders_question *question, enum hark_holders_way way, struct walk *walk,
 		struct holders_found *found)
 {
 	int r;
 
-	if (!walk)
-		return way == HARK_HOLDERS_AUTO || way == HARK_HOLDERS_PROC ?
-			       by_proc(question, 0, found) :
-			       -ENOMEM;
+	if (!walk && way > HARK_HOLDERS_PROC)
+		return -ENOMEM;
+	if (!walk) {
+		r = by_proc(question, 0, found);
+		return r == 0 && way == HARK_HOLDERS_AUTO ? settle_unheld(question, found) : r;
+	}
 	question->is_only_program = way > HARK_HOLDERS_BPF;
 	r = by_walk(question, walk, found);
 	if (r < 0 && r != -ENOMEM && way == HARK_HOLDERS_AUTO) {

@@ -54,8 +54,8 @@ void holders_found_fini(struct holders_found *found);
 int holders_by_proc(const struct holders_question *question, struct holders_found *ret);
 
 /*
- * By the finds of a walk, which is waited for, and where they do not suffice by another. An errno
- * of walk_wait(), or -ENOMEM.
+ * By the finds of a walk (NULL: none was begun), which is waited for, and where they do not suffice
+ * by another; what is found already is not looked for. An errno of walk_wait(), or -ENOMEM.
  */
 int holders_by_walk(const struct holders_question *question, struct walk *walk,
 		    struct holders_found *ret);

@@ -211,32 +211,37 @@ static int take_all(struct scan *scan, const struct walk *walk)
 	return r;
 }
 
+/* One line for those who debug: which program ran, or why none did. */
 static int tell(const struct scan *scan, const struct walk *walk)
 {
-	struct hark_snapshot *snapshot = scan->question->snapshot;
+	struct arena *arena = &scan->question->snapshot->arena;
 	const struct walk_attempt *attempt;
-	int r = 0;
+	const char *reasons = "", *detail;
+	int error = -ENOSYS;
 
-	for (uint32_t i = 0; r == 0 && (attempt = walk_attempt(walk, i)); i++) {
-		const char *name = walk_program_name(attempt->program), *detail;
+	for (uint32_t i = 0; (attempt = walk_attempt(walk, i)) && attempt->error; i++) {
 		const struct program_failure *failure = &attempt->failure;
 
-		if (attempt->error == 0)
-			detail = arena_printf(&snapshot->arena, "holders by BPF (%s)", name);
-		else
-			detail =
-				arena_printf(&snapshot->arena, "no holders by BPF (%s): %s%s%s: %s",
-					     name, failure->step, failure->what ? ", " : "",
-					     failure->what ? failure->what : "",
-					     attempt->error == -ENOSYS ? "it is not built in" :
-									 strerror(-attempt->error));
-		r = detail ? snapshot_note_debug(snapshot, HARK_NOTE_HOLDERS,
-						 attempt->error ? HARK_NOTE_FALLBACK :
-								  HARK_NOTE_METHOD,
-						 attempt->error, detail) :
-			     -ENOMEM;
+		error = attempt->error;
+		reasons = arena_printf(arena, "%s%s%s: %s%s%s: %s", reasons, i ? "; " : "",
+				       walk_program_name(attempt->program), failure->step,
+				       failure->what ? ", " : "",
+				       failure->what ? failure->what : "",
+				       error == -ENOSYS ? "there is no BPF" : strerror(-error));
+		if (!reasons)
+			return -ENOMEM;
 	}
-	return r;
+	if (attempt)
+		detail = arena_printf(arena, "holders by BPF (%s)%s%s",
+				      walk_program_name(attempt->program), *reasons ? ": not " : "",
+				      reasons);
+	else
+		detail = arena_printf(arena, "no holders by BPF: %s", reasons);
+	if (!detail)
+		return -ENOMEM;
+	return snapshot_note_debug(scan->question->snapshot, HARK_NOTE_HOLDERS,
+				   attempt ? HARK_NOTE_METHOD : HARK_NOTE_FALLBACK,
+				   attempt ? 0 : error, detail);
 }
 
 static int take_walk(struct scan *scan, struct walk *walk, const struct bpf_filter *wanted)
@@ -255,12 +260,12 @@ static int take_walk(struct scan *scan, struct walk *walk, const struct bpf_filt
  * `marks` does not find what hangs in no table of listeners, or in one of a namespace of its own;
  * the others do not know what no file refers to; and what was opened after the walk is not in it.
  */
-static int look_again(struct scan *scan, const struct walk *first, struct bpf_filter *wanted)
+static int look_again(struct scan *scan, bool had_marks, struct bpf_filter *wanted)
 {
-	bool had_marks = walk_ran(first) == WALK_MARKS;
-	struct walk_question question = { .first = had_marks ? WALK_TABLES : WALK_MARKS,
-					  .wanted = wanted,
-					  .example = -1 };
+	const struct walk_question question = { .first = had_marks ? WALK_TABLES : WALK_MARKS,
+						.is_only = !had_marks,
+						.wanted = wanted,
+						.example = -1 };
 	struct walk *walk;
 	int r;
 
@@ -269,6 +274,33 @@ static int look_again(struct scan *scan, const struct walk *first, struct bpf_fi
 	r = take_walk(scan, walk, NULL);
 	walk_free(walk);
 	return r;
+}
+
+static void settle_found(struct scan *scan)
+{
+	for (uint32_t i = 0; i < scan->found->finds.n; i++) {
+		bool *is_settled = &scan->is_settled[scan->found->finds.items[i].inode];
+
+		scan->n_settled += !*is_settled;
+		*is_settled = true;
+	}
+}
+
+static int look(struct scan *scan, struct walk *walk, struct bpf_filter *wanted)
+{
+	const struct holders_question *question = scan->question;
+	bool had_marks = false;
+	int r = 0;
+
+	if (walk && scan->n_settled < question->inodes->n) {
+		fill_filter(scan, wanted);
+		r = take_walk(scan, walk, wanted);
+		had_marks = r == 0 && walk_ran(walk) == WALK_MARKS;
+	}
+	if (r < 0 || scan->n_settled == question->inodes->n)
+		return r;
+	scan->found->is_partial = question->is_only_program && had_marks;
+	return question->is_only_program ? 0 : look_again(scan, had_marks, wanted);
 }
 
 int holders_by_walk(const struct holders_question *question, struct walk *walk,
@@ -284,18 +316,13 @@ int holders_by_walk(const struct holders_question *question, struct walk *walk,
 			    .budget = PROCESS_TEXT_BUDGET },
 	};
 	struct bpf_filter *wanted = malloc(sizeof(*wanted));
-	int r = scan.is_settled && wanted ? 0 : -ENOMEM;
+	int r = -ENOMEM;
 
-	if (r == 0) {
-		fill_filter(&scan, wanted);
-		r = take_walk(&scan, walk, wanted);
+	if (scan.is_settled && wanted) {
+		settle_found(&scan);
+		r = look(&scan, walk, wanted);
 	}
 	ret->hides_1 = !scan.has_walked_1;
-	if (r == 0 && scan.n_settled < question->inodes->n) {
-		ret->is_partial = question->is_only_program && walk_ran(walk) == WALK_MARKS;
-		if (!question->is_only_program)
-			r = look_again(&scan, walk, wanted);
-	}
 	ret->hit_budget |= scan.reader.hit_budget;
 	hash_fini(&scan.groups);
 	array_fini(&scan.members);

@@ -73,6 +73,33 @@ static void add_to_instruction(struct bpf_insn *instruction, uint32_t number)
 		instruction->imm += (int32_t)number;
 }
 
+/* Whether the program asks if there is such a member. */
+static bool may_be_missing(const struct program_image *image, const struct program_relo *wanted)
+{
+	for (uint32_t i = 0; i < image->n_relos; i++) {
+		const struct program_relo *relo = &image->relos[i];
+
+		if (relo->fact == PROGRAM_EXISTS && !strcmp(relo->type, wanted->type) &&
+		    !strcmp(relo->member, wanted->member))
+			return true;
+	}
+	return false;
+}
+
+static int find_fact(const struct program_image *image, const struct btf *btf, uint32_t at,
+		     const struct program_relo *relo, uint32_t *ret)
+{
+	int r;
+
+	*ret = btf_size(btf, at);
+	if (relo->fact == PROGRAM_SIZE)
+		return 0;
+	r = btf_member(btf, at, relo->member, ret);
+	if (relo->fact == PROGRAM_EXISTS)
+		*ret = r == 0;
+	return r == -ENOENT && may_be_missing(image, relo) ? 0 : r;
+}
+
 /* Applies all relocations to one struct, the kernel's at `at`; without code it only tries. */
 static int relocate(const struct program_image *image, const struct btf *btf, const char *name,
 		    uint32_t at, struct bpf_insn *code, struct program_failure *retfail)
@@ -84,8 +111,7 @@ static int relocate(const struct program_image *image, const struct btf *btf, co
 
 		if (strcmp(relo->type, name) != 0)
 			continue;
-		number = btf_size(btf, at);
-		r = relo->member ? btf_member(btf, at, relo->member, &number) : 0;
+		r = find_fact(image, btf, at, relo, &number);
 		if (r < 0) {
 			retfail->what = relo->member;
 			return r;

@@ -28,11 +28,18 @@ struct program_use {
 	enum program_map map;
 };
 
-/* Adds to an instruction what the running kernel's types say. */
+/* What of the running kernel's types is added to an instruction. */
+enum program_fact {
+	PROGRAM_OFFSET, /* of the member, in bytes; 0 where it may be missing, and is */
+	PROGRAM_EXISTS, /* 1 where there is such a member: it may be missing */
+	PROGRAM_SIZE,   /* of the struct, in bytes */
+};
+
 struct program_relo {
 	uint32_t instruction;
+	enum program_fact fact;
 	const char *type;   /* a struct */
-	const char *member; /* its offset; NULL: the size of the struct */
+	const char *member; /* or NULL */
 };
 
 struct program_image {

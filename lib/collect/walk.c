@@ -92,8 +92,6 @@ static void open_guides(const struct walk *walk, struct bpf_memory *memory)
 	} guides[BPF_GUIDE_N_] = {
 		[BPF_GUIDE_TCP] = { AF_INET, SOCK_STREAM, IPPROTO_TCP },
 		[BPF_GUIDE_UDP] = { AF_INET, SOCK_DGRAM, IPPROTO_UDP },
-		[BPF_GUIDE_RAW4] = { AF_INET, SOCK_RAW, IPPROTO_RAW },
-		[BPF_GUIDE_RAW6] = { AF_INET6, SOCK_RAW, IPPROTO_RAW },
 	};
 
 	memory->example = walk->question.example >= 0 ?
