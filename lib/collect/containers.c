@@ -200,7 +200,7 @@ static int find_user(struct containers *all, uint32_t user, char home[STATEFILE_
 		length = fd < 0 ? fd : statefile_read(fd, "passwd", PASSWD_MAX, &all->passwd);
 		if (fd >= 0)
 			close(fd);
-		if (length < 0)
+		if (length < 0 && length != -ENOMEM)
 			all->passwd = strdup("");
 	}
 	if (!all->passwd)

@@ -1,38 +1,14 @@
 #!/usr/bin/env python3
 """Containers by name: the state of docker and the kubelet, over real sockets of processes that say
 they are in a container, or stand for one."""
-import contextlib
-import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import harness
-from harness import (case, child, expect, expect_equal, libc, listen, main, needs_real_root, rename,
-                     world)
+from containers import (DB, ETCD, POD, WEB, host, listener, proxy, put_in_cgroup, write_docker,
+                        write_pod)
+from harness import case, child, expect, expect_equal, libc, listen, main, needs_real_root, rename
 
-WEB = "3f2a9c1b7d5e" + "0123456789abcdef" * 3 + "0123"
-DB = "0a1b2c3d4e5f" + "0123456789abcdef" * 3 + "0123"
-ETCD = "77778888" + "0123456789abcdef" * 3 + "01234567"
-POD = "6a35f2a4-c0de-4a11-8888-0123456789ab"
 NOBODY = 65534
-
-# Listens at the address and port that it is told first, under the name that it is told then; the
-# rest of its command line is as docker-proxy has it.
-LISTENER = """
-import ctypes, socket, sys
-address, port, name = sys.argv[1:4]
-sock = socket.create_server((address, int(port)),
-                            family=socket.AF_INET6 if ":" in address else socket.AF_INET)
-ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
-def mount(*words):
-    subprocess.run(["mount", *words], check=True)
 
 
 def hark(*words, **options):
@@ -45,55 +21,6 @@ def become_nobody():
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: who changes its user may not be looked at
-
-
-def put_in_cgroup(pid, cgroup):
-    """Mounts another file over the one that tells its cgroup."""
-    file = pathlib.Path(f"/var/lib/cgroup-{pid}")
-    file.write_text(f"0::{cgroup}\n", encoding="ascii")
-    mount("--bind", file, f"/proc/{pid}/cgroup")
-
-
-@contextlib.contextmanager
-def listener(port, name, *arguments, address="0.0.0.0", cgroup=None):
-    """A process of that name, with those words on its command line: its pid."""
-    with subprocess.Popen([sys.executable, "-c", LISTENER, address, str(port), name, *arguments],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            expect_equal(process.stdout.readline(), b"ready\n")
-            if cgroup:
-                put_in_cgroup(process.pid, cgroup)
-            yield process.pid
-        finally:
-            process.stdin.close()
-
-
-def write_docker(container, name, port, address):
-    """The file of a container that docker has published port 80 of."""
-    folder = pathlib.Path("/var/lib/docker/containers") / container
-    folder.mkdir(parents=True)
-    state = {"ID": container, "Name": f"/{name}", "Config": {"Image": "nginx:1.25"},
-             "NetworkSettings": {
-                 "Networks": {"bridge": {"IPAddress": address, "GlobalIPv6Address": ""}},
-                 "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(port)}]}}}
-    (folder / "config.v2.json").write_text(json.dumps(state), encoding="ascii")
-
-
-def proxy(port, inner, address="0.0.0.0"):
-    return listener(port, "docker-proxy", "-proto", "tcp", "-host-ip", address, "-host-port",
-                    str(port), "-container-ip", inner, "-container-port", "80", address=address)
-
-
-@contextlib.contextmanager
-def host():
-    """A host with nothing below /var/lib but what the case puts there."""
-    with world():
-        mount("-t", "tmpfs", "-o", "mode=755", "none", "/var/lib")
-        try:
-            yield
-        finally:
-            # what is mounted over /proc ends with its process
-            libc.umount2(b"/var/lib", 2)  # MNT_DETACH
 
 
 def line_of(answer, port):
@@ -144,13 +71,10 @@ def names():
     """what is in a container is told by the container's name, and a pod's by the pod's"""
     with host():
         write_docker(WEB, "shop-web-1", 80, "172.17.0.2")
+        write_pod("kube-system", "etcd-a", "etcd", ETCD)
         with listener(8080, "nginx", cgroup=f"/system.slice/docker-{WEB}.scope"), \
                 listener(8081, "nginx", cgroup=f"/system.slice/docker-{DB}.scope"), \
                 listener(8082, "etcd", cgroup=f"/kubepods/pod{POD}/{ETCD}"):
-            mount("-t", "tmpfs", "none", "/var/log")
-            os.makedirs(f"/var/log/pods/kube-system_etcd-a_{POD}")
-            os.mkdir("/var/log/containers")
-            os.symlink("x", f"/var/log/containers/etcd-a_kube-system_etcd-{ETCD}.log")
             table = hark()
             expect_equal(table.err, "")
             expect(line_of(table, 8080).endswith("  docker shop-web-1"), table)

@@ -9,10 +9,12 @@ import tempfile
 
 import harness
 from bus import SYSTEM_BUS, Bus, systemd
+from containers import DB, ETCD, POD, WEB, host, listener, proxy, write_docker, write_pod
 from harness import case, child, expect, hark, listen, main, udp, world
 
 harness.HARK = os.environ.get("SCARCE", str(harness.ROOT / "build/tests/cli/hark-scarce"))
 FAILED = 3
+USER = "/user.slice/user-1000.slice/user@1000.service/user.slice"
 
 
 def starve(*arguments, place=world):
@@ -78,6 +80,25 @@ def two_namespaces():
 def namespaces():
     """so is what other namespaces have"""
     starve("-A", "--holders", "proc", place=two_namespaces)
+
+
+@contextlib.contextmanager
+def docker():
+    """A host with docker's, a pod's and a user's containers, and docker-proxy for one of them."""
+    with host():
+        write_docker(WEB, "web", 8080, "172.17.0.2")
+        write_pod("shop", "web-0", "nginx", DB)
+        with proxy(8080, "172.17.0.2"), \
+                listener(8081, "nginx", cgroup=f"/system.slice/docker-{WEB}.scope"), \
+                listener(8082, "nginx", cgroup=f"/kubepods/pod{POD}/{DB}"), \
+                listener(8083, "nginx", cgroup=f"{USER}/docker-{ETCD}.scope"):
+            yield
+
+
+@case
+def containers():
+    """so is what containers are called"""
+    starve("--ndjson", "--holders", "proc", place=docker)
 
 
 @case
