@@ -250,3 +250,29 @@ bool container_json_docker_root(const char *text, size_t length, char ret[CONTAI
 	json_decref(root);
 	return is_object;
 }
+
+/* A line of its own, `graphroot = "/srv/containers"`: nobody writes it in another way of TOML's. */
+void container_toml_graph_root(const char *text, char root[CONTAINER_TEXT_SIZE])
+{
+	static const char key[] = "graphroot", space[] = " \t";
+
+	for (const char *line = text; *line; line += *line == '\n') {
+		const char *at = line + strspn(line, space);
+		size_t length;
+
+		line += strcspn(line, "\n");
+		if (strncmp(at, key, strlen(key)))
+			continue;
+		at += strlen(key);
+		at += strspn(at, space);
+		at += *at == '=';
+		at += strspn(at, space);
+		if (*at++ != '"')
+			continue;
+		length = strcspn(at, "\"\n");
+		if (*at != '/' || length >= CONTAINER_TEXT_SIZE || at[length] != '"')
+			continue;
+		memcpy(root, at, length);
+		root[length] = '\0';
+	}
+}

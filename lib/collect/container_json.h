@@ -72,4 +72,10 @@ bool container_json_netns(const char *text, size_t length, char ret[CONTAINER_TE
 /* docker's daemon.json: where it keeps its state, "" where that is not told (or is no path). */
 bool container_json_docker_root(const char *text, size_t length, char ret[CONTAINER_TEXT_SIZE]);
 
+/*
+ * The graph root of a storage.conf (containers/storage, docs/containers-storage.conf.5.md); `root`
+ * stays as it is where there is none.
+ */
+void container_toml_graph_root(const char *text, char root[CONTAINER_TEXT_SIZE]);
+
 #endif

@@ -79,6 +79,17 @@ struct listing {
 	const char *path;
 };
 
+/* Names the container that a list tells of, if it is the store's user's. */
+static int take_listed(void *data, const struct container_facts *facts)
+{
+	struct listing *listing = data;
+	struct container_group *group = containers_find(listing->all, facts->id);
+
+	if (!group || group->user != listing->store->user)
+		return 0;
+	return containers_name(listing->all, group, facts);
+}
+
 /* moby, daemon/daemon_unix.go: with userns-remap below "UID.GID". */
 static int add_remapped(void *data, const char *name)
 {
@@ -178,6 +189,64 @@ static int open_containerd(struct containers *all, struct container_store *store
 	return 0;
 }
 
+/* Where in nerdctl's tree of names: HASH/names/NAMESPACE/NAME, a file that holds the id. */
+struct nerdctl {
+	struct listing listing;
+	int dir_fd;
+	int depth;
+};
+
+static int take_nerdctl_name(struct nerdctl *at, const char *name)
+{
+	struct container_facts facts = { .id = "" };
+	char *id = NULL;
+	ssize_t length = statefile_read(at->dir_fd, name, sizeof(facts.id) - 1, &id);
+	int r = length == -ENOMEM ? -ENOMEM : 0;
+
+	if (length > 0 && strlen(name) < sizeof(facts.name)) {
+		strcpy(facts.id, id);
+		strcpy(facts.name, name);
+		r = take_listed(&at->listing, &facts);
+	}
+	free(id);
+	return r;
+}
+
+static int take_nerdctl(void *data, const char *name)
+{
+	struct nerdctl *at = data, below = *at;
+	char path[STATEFILE_PATH_SIZE];
+	int r;
+
+	if (at->depth == 2)
+		return take_nerdctl_name(at, name);
+	snprintf(path, sizeof(path), "%s%s", name, at->depth == 0 ? "/names" : "");
+	below.depth++;
+	below.dir_fd = statefile_open_dir(at->dir_fd, path);
+	if (below.dir_fd < 0)
+		return 0;
+	r = statefile_list(below.dir_fd, take_nerdctl, &below);
+	close(below.dir_fd);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* nerdctl, pkg/namestore and pkg/defaults: a user's containers of containerd. */
+static int list_nerdctl(struct containers *all, struct container_store *store)
+{
+	struct nerdctl root = { .listing = { .all = all, .store = store } };
+	int r;
+
+	if (store->user == HARK_NONE)
+		return 0;
+	root.dir_fd = open_path(all, store, "~/.local/share/nerdctl");
+	remember(&store->error, root.dir_fd);
+	if (root.dir_fd < 0)
+		return 0;
+	r = statefile_list(root.dir_fd, take_nerdctl, &root);
+	close(root.dir_fd);
+	return r == -ENOMEM ? r : 0;
+}
+
 /* CRI-O keeps its containers by containers/storage, and writes config.json to the run root. */
 static int open_crio(struct containers *all, struct container_store *store)
 {
@@ -186,22 +255,12 @@ static int open_crio(struct containers *all, struct container_store *store)
 	return 0;
 }
 
-static int take_stored(void *data, const struct container_facts *facts)
-{
-	struct listing *listing = data;
-	struct container_group *group = containers_find(listing->all, facts->id);
-
-	if (!group || group->user != listing->store->user)
-		return 0;
-	return containers_name(listing->all, group, facts);
-}
-
 static int read_list(struct listing *listing, int dir_fd, const char *path)
 {
 	char *text = NULL;
 	ssize_t length = statefile_read(dir_fd, path, LIST_MAX, &text);
 	int r = length < 0 ? (int)length :
-			     container_json_storage(text, (size_t)length, take_stored, listing);
+			     container_json_storage(text, (size_t)length, take_listed, listing);
 
 	free(text);
 	remember(&listing->store->error, r);
@@ -209,20 +268,42 @@ static int read_list(struct listing *listing, int dir_fd, const char *path)
 }
 
 /*
- * containers/storage, types/options.go: the graph root and the run root, in which there is a
- * directory for each driver.
+ * containers/storage, types/options.go: where the system's storage.conf says that the graph root
+ * is, else the default; the administrator's file hides the distribution's.
  */
+static void find_graph_root(struct containers *all, const struct container_store *store,
+			    char root[CONTAINER_TEXT_SIZE])
+{
+	static const char *const dirs[] = { "/etc/containers", "/usr/share/containers" };
+	ssize_t length = -ENOENT;
+
+	strcpy(root, "/var/lib/containers/storage");
+	for (size_t i = 0; i < N_OF(dirs) && length == -ENOENT; i++) {
+		int fd = open_path(all, store, dirs[i]);
+		char *text = NULL;
+
+		length = fd < 0 ? fd :
+				  statefile_read(fd, "storage.conf", CONTAINER_FILE_MAX, &text);
+		if (length >= 0)
+			container_toml_graph_root(text, root);
+		free(text);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/* In the graph root and in the run root there is a directory for each driver. */
 static int open_podman(struct containers *all, struct container_store *store)
 {
 	static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 	bool is_users = store->user != HARK_NONE;
-	char run[64], path[64];
+	char root[CONTAINER_TEXT_SIZE] = "~/.local/share/containers/storage", run[64], path[64];
 	int roots[2];
 
 	snprintf(run, sizeof(run), "/run/user/%u/containers", store->user);
-	roots[0] = open_path(all, store,
-			     is_users ? "~/.local/share/containers/storage" :
-					"/var/lib/containers/storage");
+	if (!is_users)
+		find_graph_root(all, store, root);
+	roots[0] = open_path(all, store, root);
 	roots[1] = open_path(all, store, is_users ? run : "/run/containers/storage");
 	for (size_t i = 0; i < N_OF(roots); i++) {
 		remember(&store->error, roots[i]);
@@ -268,6 +349,7 @@ static const struct container_runtime runtimes[] = {
 	  NOTES("docker's") },
 	{ .name = "containerd",
 	  .open = open_containerd,
+	  .list = list_nerdctl,
 	  .file = "config.json",
 	  .read = container_json_oci,
 	  NOTES("containerd's") },

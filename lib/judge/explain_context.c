@@ -28,6 +28,11 @@ const char *origin_text(struct hark_explanation *x, const struct hark_process *p
 {
 	if (!process)
 		return NULL;
+	if (process->pod_name && process->pod_namespace)
+		return say(x, "%s%spod %s/%s",
+			   process->container_name ? process->container_name : "",
+			   process->container_name ? " of " : "", process->pod_namespace,
+			   process->pod_name);
 	if (process->container_name)
 		return say(x, "%s container %s", process->runtime ? process->runtime : "the",
 			   process->container_name);
@@ -140,6 +145,25 @@ static void tell_known_holders(struct hark_explanation *x, const struct alike *a
 			holder->fd, socket_at(x, holder->socket)->inode));
 }
 
+/* "docker-proxy" and the like: for which container they hold it. */
+static void tell_fronted(struct hark_explanation *x, struct holder_range range)
+{
+	for (uint32_t h = range.first; h < range.end; h++) {
+		const struct hark_holder *holder = &x->snapshot->holders.items[h];
+		const struct hark_process *process = process_of(x, h);
+		const struct hark_process *fronted = hark_snapshot_fronted(x->snapshot, holder);
+
+		if (!fronted || !is_first_of_pool(x, range, h))
+			continue;
+		add_finding(x, HARK_FINDING_DETAIL, "fronts", holder->socket,
+			    say(x, "%s (pid %u) holds it for %s.",
+				process->command ? process->command : "A process", process->pid,
+				origin_text(x, fronted)),
+			    say(x, "/proc/%u, and what %s has on disk of its containers",
+				process->pid, fronted->runtime));
+	}
+}
+
 static bool is_held_by_unit(const struct hark_explanation *x, struct holder_range range,
 			    const char *unit)
 {
@@ -225,6 +249,7 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike)
 	if (range.first < range.end) {
 		tell_known_holders(x, alike);
 		tell_activation(x, alike);
+		tell_fronted(x, range);
 		return;
 	}
 	if (socket->is_kernel) {

@@ -39,6 +39,8 @@ def proxies():
             expect(f"docker-proxy {pid} → web" in line_of(table, 8080), table)
             expect("→" not in line_of(table, 5432) + line_of(table, 99), table)
             expect(f"docker-proxy {pid} -> web" in hark(env={"LC_ALL": "C"}).out, table)
+            text = harness.hark("explain", "8080").out
+            expect(f"docker-proxy (pid {pid}) holds it for docker container web." in text, text)
             sockets = {s["local"]["port"]: s["holders"] for s in hark("--json").sockets}
             expect_equal(sockets[8080][0]["fronts"],
                          {"container": WEB, "runtime": "docker", "pod": None,
@@ -89,6 +91,9 @@ def names():
                 expect_equal(hark("--json", selector).ports, ports, selector)
             text = harness.hark("explain", "8080")
             expect("docker container shop-web-1" in text.out, text)
+            text = hark("--json", "8082").sockets[0]["holders"][0]
+            expect_equal([text[key] for key in ("container_name", "pod_name", "pod_namespace")],
+                         ["etcd", "etcd-a", "kube-system"])
 
 
 @case

@@ -65,7 +65,7 @@ static void read_text(uint8_t which, const char *text, size_t length)
 	char path[CONTAINER_TEXT_SIZE];
 	struct container_facts facts;
 
-	switch (which % 5) {
+	switch (which % 6) {
 	case 0:
 		read_docker(text, length);
 		break;
@@ -79,6 +79,12 @@ static void read_text(uint8_t which, const char *text, size_t length)
 	case 3:
 		require(container_json_netns(text, length, path) == (path[0] != '\0'));
 		check_text(path);
+		break;
+	case 4:
+		strcpy(path, "/");
+		container_toml_graph_root(text, path);
+		check_text(path);
+		require(path[0] == '/');
 		break;
 	default:
 		container_json_docker_root(text, length, path);

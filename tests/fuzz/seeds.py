@@ -49,6 +49,7 @@ STATE_FILES = [
                      "io.kubernetes.pod.namespace": "shop"}},
     [{"id": "3f2a", "names": ["web"], "metadata": '{"image-name": "nginx"}'}, 7],
     {"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]}},
+    '[storage]\ndriver = "overlay"\n graphroot="/srv/pods"\n',
     {"data-root": "/srv/docker"},
 ]
 SELECTORS = ["80", ":80", "8000-8999", "80/tcp,53/udp", "http", "tcp", "tcp46,udp6", "10.0.0.7",
@@ -129,7 +130,8 @@ def main():
     for name, content in (("self/mountinfo", MOUNTINFO), ("7/net/sockstat", SOCKSTAT)):
         seed("proc", name.split("/")[-1], bytes([PROC_FILES.index(name)]) + content)
     for number, content in enumerate(STATE_FILES):
-        seed("containers", f"{number}", bytes([number]) + json.dumps(content).encode())
+        seed("containers", f"{number}", bytes([number]) +
+             (content if isinstance(content, str) else json.dumps(content)).encode())
     for number, selector in enumerate(SELECTORS):
         seed("select", f"{number:02}", selector.encode())
 

@@ -180,6 +180,22 @@ static void test_podman(void **state)
 	assert_int_equal(bed->snapshot->notes.n, 0);
 }
 
+static void test_podman_elsewhere(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed, "/machine.slice/libpod-" WEB ".scope");
+
+	fixture_write(bed->root, "usr/share/containers/storage.conf",
+		      "[storage]\ngraphroot = \"/srv/hidden\"\n");
+	fixture_write(bed->root, "etc/containers/storage.conf",
+		      "[storage]\n# graphroot = \"/srv/comment\"\ndriver = \"overlay\"\n"
+		      "graphrootx = \"/srv/other\"\n  graphroot=\"/srv/pods\" # here\n"
+		      "graphroot = \"relative\"\ngraphroot = \"/open");
+	fixture_write(bed->root, "srv/pods/overlay-containers/containers.json", STORED);
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "web");
+}
+
 static void test_podman_of_user(void **state)
 {
 	struct bed *bed = *state;
@@ -237,6 +253,24 @@ static void test_containerd(void **state)
 	assert_text(row(bed, sandbox)->pod_name, "web-0");
 	assert_text(row(bed, nerd)->container_name, "cache");
 	assert_text(row(bed, ctr)->container_name, NULL);
+}
+
+static void test_nerdctl_of_user(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t web = add(bed,
+			   "/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-" WEB
+			   ".scope");
+	uint32_t db = add(bed, "/system.slice/nerdctl-" DB ".scope");
+
+	fixture_write(bed->root, "etc/passwd", "ann:x:1000:1000:Ann:/home/ann:/bin/sh\n");
+	fixture_write(bed->root, "home/ann/.local/share/nerdctl/1935db59/names/default/web", WEB);
+	fixture_write(bed->root, "home/ann/.local/share/nerdctl/1935db59/names/default/db", DB);
+	fixture_write(bed->root, "home/ann/.local/share/nerdctl/1935db59/names/default/none", "");
+	fixture_write(bed->root, "home/ann/.local/share/nerdctl/1935db59/names/file", WEB);
+	collect(bed);
+	assert_text(row(bed, web)->container_name, "web");
+	assert_text(row(bed, db)->container_name, NULL);
 }
 
 static void test_crio(void **state)
@@ -366,8 +400,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_docker_remapped, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_docker_of_user, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_podman, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_podman_elsewhere, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_podman_of_user, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_containerd, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_nerdctl_of_user, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_crio, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_kubelet, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_names_already, bed_set_up, bed_tear_down),
