@@ -2,7 +2,8 @@
 """Every claim of `hark` about who answers, against real connections and datagrams.
 
 Random worlds: a network namespace full of sockets that shadow one another, and a peer that calls
-every address on every port. Then named situations, with the text that is expected of each.
+every address on every port. Hosts: several worlds at once, and one `hark -A` for all of them.
+Then named situations, with the text that is expected of each.
 Output is TAP. HARK and SITUATION name the programs, if they are not where the build puts them.
 """
 
@@ -29,6 +30,7 @@ SITUATION = os.environ.get("SITUATION") or str(ROOT / "build/tests/tools/situati
 MAX_GROUP_CALLS = 800
 GROUP_BATCH = 24
 GROUP_TARGETS = 2
+WORLDS_A_HOST = 3
 
 
 class Tap:
@@ -102,9 +104,9 @@ def call_groups(claims, caller, results, rng):
                        f" {sorted(claimants)}, and {sorted(seen, key=str)} got it")
 
 
-def check_world(plan, pair, situation, rng):
+def check_world(plan, pair, situation, rng, document=None):
     """Complaints about all that hark claims of a world, and the number of calls compared."""
-    claims = Claims(run_hark(HARK, pair.box), pair.box.inode, situation.made)
+    claims = Claims(document or run_hark(HARK, pair.box), pair.box.inode, situation.made)
     caller = Caller(pair, situation)
     results = {}
     complaints = list(judge_facts(claims))
@@ -139,6 +141,53 @@ def run_world(tap, seed, protocols, totals):
     tap.result(name, complaints)
 
 
+def count_doubles(situations):
+    """How many sockets have their protocol, address and port in common with one of another world."""
+    worlds = [{(m["protocol"], m["address"], m["port"]) for m in s.made} for s in situations]
+    return sum(len(a & b) for i, a in enumerate(worlds) for b in worlds[:i])
+
+
+def check_host(worlds, seed):
+    """Complaints about what one answer claims of all these worlds, and the numbers of calls."""
+    document = run_hark(HARK, worlds[0][1].box, "-A")
+    unread = [n for n in document["namespaces"] if not n["read"]]
+    complaints, calls = [f"not read: {n}" for n in unread], 0
+    for plan, pair, situation in worlds:
+        if all(n["netns"] != pair.box.inode for n in document["namespaces"]):
+            complaints.append(f"{pair.box.inode} is not listed")
+        found, n = check_world(plan, pair, situation, random.Random(seed), document)
+        complaints += [f"{plan.kind}: {text}" for text in found]
+        calls += n
+    return complaints, calls
+
+
+def run_host(tap, seed, protocols, totals):
+    """Worlds whose sockets have ports and addresses in common, which one hark tells of."""
+    worlds, pairs, situations = [], [], []
+    name = f"host of seed {seed}"
+    try:
+        for i in range(WORLDS_A_HOST):
+            plan, specs = random_world(seed * WORLDS_A_HOST + i, protocols,
+                                       many_uids=totals["many_uids"])
+            pairs.append(Pair(plan))
+            situations.append(Situation(SITUATION, pairs[-1].box, specs))
+            worlds.append((plan, pairs[-1], situations[-1]))
+        complaints, calls = check_host(worlds, seed)
+        doubles = count_doubles(situations)
+        totals["sockets"] += sum(len(s.made) for s in situations)
+        totals["calls"] += calls
+        totals["doubles"] += doubles
+        name += f", {calls} calls, {doubles} sockets that another world has, too"
+    except Exception:
+        complaints = [traceback.format_exc()]
+    finally:
+        for thing in situations + pairs:
+            thing.close()
+    if complaints:
+        complaints.append(f"again: truth.py --only hosts --hosts 1 --seed {seed}")
+    tap.result(name, complaints)
+
+
 def run_named(tap, title, expected):
     name, _, kind = title.partition(" with ")
     plan = named_plan(kind)
@@ -167,10 +216,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="the first world's")
     parser.add_argument("--worlds", type=int, default=48)
-    parser.add_argument("--only", choices=("worlds", "named"))
+    parser.add_argument("--hosts", type=int, default=4)
+    parser.add_argument("--only", choices=("worlds", "hosts", "named"))
     arguments = parser.parse_args()
-    situations = {} if arguments.only == "worlds" else named.EXPECTED
-    worlds = 0 if arguments.only == "named" else arguments.worlds
+    situations = named.EXPECTED if arguments.only in (None, "named") else {}
+    worlds = arguments.worlds if arguments.only in (None, "worlds") else 0
+    hosts = arguments.hosts if arguments.only in (None, "hosts") else 0
     for program in (HARK, SITUATION):
         if not os.access(program, os.X_OK):
             print(f"Bail out! no program {program}")
@@ -182,14 +233,19 @@ def main():
     except OSError as error:
         print(f"1..0 # SKIP no network namespaces here: {error}")
         return 0
-    tap = Tap(len(situations) + worlds)
+    tap = Tap(len(situations) + worlds + hosts + bool(hosts))
     protocols = available_protocols()
     tap.note(f"protocols {' '.join(protocols)}; uids {'many' if many_uids else 'one: not root'}")
     for title, expected in situations.items():
         run_named(tap, title, expected)
-    totals = {"sockets": 0, "calls": 0, "many_uids": many_uids}
+    totals = {"sockets": 0, "calls": 0, "doubles": 0, "many_uids": many_uids}
     for seed in range(arguments.seed, arguments.seed + worlds):
         run_world(tap, seed, protocols, totals)
+    for seed in range(arguments.seed, arguments.seed + hosts):
+        run_host(tap, seed, protocols, totals)
+    if hosts:
+        tap.result("some sockets of a host could be mistaken for one another",
+                   [] if totals["doubles"] else ["none has anything in common with another"])
     tap.note(f"{totals['sockets']} sockets, {totals['calls']} calls compared,"
              f" {tap.failures} of {tap.number} failed")
     return 1 if tap.failures else 0
