@@ -53,10 +53,9 @@ static __always_inline void mark(struct sock *sock)
 	if (!may_have(&memory.wanted, inode))
 		return;
 	READ(file, socket, file);
-	if (!file) {
-		take_find(inode, BPF_FIND_KERNEL);
+	take_find(inode, file ? BPF_FIND_MARKED : BPF_FIND_KERNEL);
+	if (!file)
 		return;
-	}
 	add(&memory.files, (__u64)file);
 	memory.n_marked++;
 }

@@ -28,6 +28,7 @@ struct bpf_find {
 /* Instead of a descriptor: what the inode is. */
 enum bpf_find_kind {
 	BPF_FIND_KERNEL = 0x7fffffff,    /* a socket that no file refers to */
+	BPF_FIND_MARKED = 0x7ffffffc,    /* a socket whose file is looked for in all tables */
 	BPF_FIND_NAMESPACE = 0x7ffffffe, /* a network namespace beside the reader's own */
 	BPF_FIND_LISTENER = 0x7ffffffd,  /* the same, and it has a listener */
 };

@@ -20,7 +20,7 @@ struct scan {
 	struct process_reader reader;
 	struct hash groups; /* bpf_task.cgroups to an index of `members` */
 	ARRAY(struct hark_process) members;
-	bool *is_settled; /* by number of inode: held, or the kernel's */
+	bool *is_settled; /* by number of inode: held, looked for, or the kernel's */
 	uint32_t n_settled;
 	bool has_walked_1;
 	bool has_proc; /* whose numbers are ours */
@@ -177,17 +177,22 @@ static int take_task(struct scan *scan, const struct bpf_task *task, const struc
 	return r;
 }
 
-static int take_kernel(struct scan *scan, const struct bpf_find *find)
+/* What is known of a socket beside its holders. */
+static int take_fact(struct scan *scan, const struct bpf_find *find)
 {
-	uint32_t number = hash_get(scan->question->inodes, find->inode);
+	bool is_kernel = find->fd == BPF_FIND_KERNEL;
+	uint32_t number = is_kernel || find->fd == BPF_FIND_MARKED ?
+				  hash_get(scan->question->inodes, find->inode) :
+				  UINT32_MAX;
 
 	/* An MPTCP listener's inode is also that of the TCP socket beneath it. */
 	if (number == UINT32_MAX || scan->is_settled[number] ||
-	    scan->question->list[number].is_mptcp)
+	    (is_kernel && scan->question->list[number].is_mptcp))
 		return 0;
-	if (array_reserve(&scan->found->kernel, 1u) < 0)
+	if (is_kernel && array_reserve(&scan->found->kernel, 1u) < 0)
 		return -ENOMEM;
-	scan->found->kernel.items[scan->found->kernel.n++] = number;
+	if (is_kernel)
+		scan->found->kernel.items[scan->found->kernel.n++] = number;
 	scan->is_settled[number] = true;
 	scan->n_settled++;
 	return 0;
@@ -202,8 +207,7 @@ static int take_all(struct scan *scan, const struct walk *walk)
 
 	for (uint32_t i = 0; r == 0 && walk_task(walk, i, &task, &finds, &n); i++) {
 		for (uint32_t k = 0; !task && k < n && r == 0; k++)
-			if (finds[k].fd == BPF_FIND_KERNEL)
-				r = take_kernel(scan, &finds[k]);
+			r = take_fact(scan, &finds[k]);
 		if (task)
 			r = take_task(scan, task, finds, n);
 	}
