@@ -41,6 +41,8 @@ static void wanted_fini(struct wanted *wanted)
 
 static int list_wanted(const struct hark_snapshot *snapshot, struct wanted *wanted)
 {
+	if (hash_reserve(&wanted->inodes, snapshot->sockets.n) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		const struct hark_socket *socket = &snapshot->sockets.items[i];
 		bool is_mptcp = socket->protocol == HARK_PROTOCOL_MPTCP;
@@ -104,35 +106,72 @@ out:
 	return r;
 }
 
+/* Of one inode. */
 static int compare_finds(const void *left, const void *right)
 {
 	const struct holders_find *a = left, *b = right;
 
-	if (a->inode != b->inode)
-		return a->inode < b->inode ? -1 : 1;
 	if (a->process != b->process)
 		return a->process < b->process ? -1 : 1;
 	return (a->fd > b->fd) - (a->fd < b->fd);
 }
 
-/* Sorts the finds, drops doubles (two threads' tables), and tells where each inode's begin. */
-static void group_finds(struct holders_found *found, uint32_t *first_of, uint32_t n_inodes)
+/* Drops doubles (two threads' tables) among the finds, which are in order. */
+static void drop_doubles(struct holders_found *found, uint32_t *first_of, uint32_t n_inodes)
 {
 	struct holders_find *finds = found->finds.items;
-	uint32_t n = 0, inode = 0;
+	uint32_t n = 0, begin = 0;
 
-	if (found->finds.n)
-		qsort(finds, found->finds.n, sizeof(*finds), compare_finds);
-	for (uint32_t i = 0; i < found->finds.n; i++) {
-		if (n && !compare_finds(&finds[n - 1], &finds[i]))
-			continue;
-		while (inode <= finds[i].inode)
-			first_of[inode++] = n;
-		finds[n++] = finds[i];
+	for (uint32_t inode = 0; inode < n_inodes; inode++) {
+		uint32_t end = first_of[inode + 1];
+
+		first_of[inode] = n;
+		for (uint32_t i = begin; i < end; i++)
+			if (i == begin || compare_finds(&finds[i - 1], &finds[i]))
+				finds[n++] = finds[i];
+		begin = end;
 	}
-	while (inode <= n_inodes)
-		first_of[inode++] = n;
+	first_of[n_inodes] = n;
 	found->finds.n = n;
+}
+
+/*
+ * Sorts the finds, and tells where each inode's begin. Their inodes are numbers, of which there are
+ * about as many: so each goes straight to where its own are, and they have no room but their own.
+ */
+static int group_finds(struct holders_found *found, uint32_t *first_of, uint32_t n_inodes)
+{
+	struct holders_find *finds = found->finds.items;
+	uint32_t *next = reallocarray(NULL, n_inodes + 1, sizeof(*next)), sum = 0;
+
+	if (!next)
+		return -ENOMEM;
+	memset(next, 0, (n_inodes + 1) * sizeof(*next));
+	for (uint32_t i = 0; i < found->finds.n; i++)
+		next[finds[i].inode]++;
+	for (uint32_t inode = 0; inode <= n_inodes; inode++) {
+		uint32_t n = next[inode];
+
+		first_of[inode] = next[inode] = sum;
+		sum += n;
+	}
+	for (uint32_t inode = 0; inode < n_inodes; inode++) {
+		uint32_t n = first_of[inode + 1] - first_of[inode];
+
+		while (next[inode] < first_of[inode + 1]) {
+			struct holders_find *here = &finds[next[inode]];
+			struct holders_find *there = &finds[next[here->inode]++], find = *there;
+
+			*there = *here;
+			if (here != there)
+				*here = find;
+		}
+		if (n > 1)
+			qsort(&finds[first_of[inode]], n, sizeof(*finds), compare_finds);
+	}
+	free(next);
+	drop_doubles(found, first_of, n_inodes);
+	return 0;
 }
 
 /* Whether processes may exist that this /proc does not list at all. */
@@ -263,9 +302,10 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 	if (r >= 0) {
 		for (uint32_t i = 0; i < found->kernel.n; i++)
 			blind.is_kernel[found->kernel.items[i]] = true;
-		group_finds(found, first_of, inodes->n);
-		r = join(snapshot, inodes, found, first_of, &blind);
+		r = group_finds(found, first_of, inodes->n);
 	}
+	if (r >= 0)
+		r = join(snapshot, inodes, found, first_of, &blind);
 	if (r >= 0)
 		r = note_found(snapshot, found);
 	if (r >= 0 && blind.is_complete && blind.has_outer_processes)
@@ -433,6 +473,7 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 
 		r = find(&question, way, walk, &found);
 	}
+	array_fini(&wanted.list); /* room for the join */
 	if (r >= 0)
 		r = join_found(source, snapshot, &wanted.inodes, &found);
 	else if (r != -ENOMEM)

@@ -28,12 +28,13 @@ static const struct program_image *const images[WALK_PROGRAM_N_];
 #endif
 
 /* Room at first; what is lost for want of room is fetched by another run. */
-#define FINDS_OF_MARKS 65536
-#define FINDS_AT_LEAST 4096
-#define FINDS_AT_MOST  (1u << 21)
-#define TASKS_AT_LEAST 1024
-#define TASKS_AT_MOST  (1u << 16)
-#define RUNS_MAX       3
+#define FINDS_OF_MARKS    65536
+#define FINDS_AT_LEAST    4096
+#define SOCKETS_ELSEWHERE 32768 /* in other network namespaces, and held more than once */
+#define FINDS_AT_MOST     (1u << 21)
+#define TASKS_AT_LEAST    1024
+#define TASKS_AT_MOST     (1u << 16)
+#define RUNS_MAX          3
 
 struct walk {
 	struct hark_source *source;
@@ -62,17 +63,40 @@ bool walk_is_possible(const struct hark_source *source)
 	return source->ops->bpf && images[0];
 }
 
-/* The descriptors of a host are about as many as its open files, of which /proc knows. */
-static void choose_sizes(struct walk *walk, enum walk_program program)
+/* The number behind that word at the beginning of a file below /proc; 0: it is not told. */
+static uint64_t read_count(const struct walk *walk, const char *path, const char *word)
 {
 	char text[64];
-	const char *at = text;
-	struct sysinfo info;
-	uint64_t n = 0, n_tasks = sysinfo(&info) < 0 ? 0 : info.procs;
+	const char *at = text + strlen(word);
+	uint64_t n = 0;
 
-	if (source_read_file(walk->source->proc_fd, "sys/fs/file-nr", text, sizeof(text)) > 0)
+	if (source_read_file(walk->source->proc_fd, path, text, sizeof(text)) > 0 &&
+	    !strncmp(text, word, strlen(word)))
 		(void)text_take_u64(&at, 10, FINDS_AT_MOST, &n);
-	n += n / 4 + FINDS_AT_LEAST;
+	return n;
+}
+
+/*
+ * The descriptors of a host are about as many as its open files, those of sockets as its sockets:
+ * /proc knows how many this network namespace has. All of a map is made, and counts as ours.
+ */
+static uint64_t expect_finds(const struct walk *walk)
+{
+	uint64_t n_files = read_count(walk, "sys/fs/file-nr", "");
+	uint64_t n_sockets = read_count(walk, "net/sockstat", "sockets: used ");
+	uint64_t n = n_files;
+
+	if (n_sockets && walk->question.example < 0 && walk->question.wants_namespaces < 2 &&
+	    n_files > n_sockets + SOCKETS_ELSEWHERE)
+		n = n_sockets + SOCKETS_ELSEWHERE;
+	return n + n / 4 + FINDS_AT_LEAST;
+}
+
+static void choose_sizes(struct walk *walk, enum walk_program program)
+{
+	struct sysinfo info;
+	uint64_t n = expect_finds(walk), n_tasks = sysinfo(&info) < 0 ? 0 : info.procs;
+
 	if (program == WALK_MARKS && n > FINDS_OF_MARKS)
 		n = FINDS_OF_MARKS;
 	walk->sizes[PROGRAM_MEMORY] = (struct program_size){ sizeof(struct bpf_memory), 1 };
