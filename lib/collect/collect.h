@@ -25,11 +25,14 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr);
 
+/* A table of sockets, in a bit mask. */
+#define TABLE_OF(protocol, family) (1u << ((protocol)*HARK_FAMILY_N_ + (family)))
+
 /*
- * Of these protocols, a bit mask of 1 << enum hark_protocol, those that may have sockets in the
- * namespace; all where that is not told.
+ * The tables that may have sockets in the namespace; all where that is not told. What is between
+ * its ports, as TIME_WAIT sockets are, is not counted.
  */
-uint32_t protocols_in_use(struct hark_source *source, uint32_t protocols);
+uint32_t tables_in_use(struct hark_source *source);
 
 /* Makes one row of each MPTCP listener. */
 int mptcp_fold(struct hark_snapshot *snapshot);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which protocols have sockets at all: /proc/net/protocols counts them for the network namespace,
- * and one read of it spares a dozen dumps of what few hosts use (and the loading of a diag module
- * for it). MPTCP is left out, whose sockets the kernel does not count before Linux 6.3.
+ * Which tables have sockets at all: /proc/net/protocols counts them for the network namespace, and
+ * one read of it spares a dozen dumps of what few hosts use (and the loading of a diag module for
+ * it), and where a namespace has no UDP sockets of a family the walk through all of the host's.
+ * MPTCP is left out, whose sockets the kernel does not count before Linux 6.3; and TCP, whose
+ * families are dumped at once.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,51 +15,71 @@
 
 static const struct {
 	const char *name; /* in the file */
-	enum hark_protocol protocol;
-} rare[] = {
-	{ "UDP-Lite", HARK_PROTOCOL_UDPLITE }, { "UDPLITEv6", HARK_PROTOCOL_UDPLITE },
-	{ "RAW", HARK_PROTOCOL_RAW },          { "RAWv6", HARK_PROTOCOL_RAW },
-	{ "PING", HARK_PROTOCOL_ICMP },        { "PINGv6", HARK_PROTOCOL_ICMP },
-	{ "SCTP", HARK_PROTOCOL_SCTP },        { "SCTPv6", HARK_PROTOCOL_SCTP },
-	{ "DCCP", HARK_PROTOCOL_DCCP },        { "DCCPv6", HARK_PROTOCOL_DCCP },
+	uint32_t table;
+	bool is_everywhere; /* where no line says that there is none, there may be some */
+} counted[] = {
+#define BOTH(protocol) \
+	(TABLE_OF(protocol, HARK_FAMILY_INET) | TABLE_OF(protocol, HARK_FAMILY_INET6))
+#define COUNTED(name, protocol, family)                                               \
+	{                                                                             \
+		name, TABLE_OF(HARK_PROTOCOL_##protocol, HARK_FAMILY_##family), false \
+	}
+	{ "UDP", TABLE_OF(HARK_PROTOCOL_UDP, HARK_FAMILY_INET), true },
+	{ "UDPv6", TABLE_OF(HARK_PROTOCOL_UDP, HARK_FAMILY_INET6), true },
+	COUNTED("UDP-Lite", UDPLITE, INET),
+	COUNTED("UDPLITEv6", UDPLITE, INET6),
+	COUNTED("RAW", RAW, INET),
+	COUNTED("RAWv6", RAW, INET6),
+	COUNTED("PING", ICMP, INET),
+	COUNTED("PINGv6", ICMP, INET6),
+	{ "SCTP", BOTH(HARK_PROTOCOL_SCTP), false },
+	{ "SCTPv6", BOTH(HARK_PROTOCOL_SCTP), false }, /* /proc/net/sctp/eps goes by the address */
+	COUNTED("DCCP", DCCP, INET),
+	COUNTED("DCCPv6", DCCP, INET6),
+#undef COUNTED
+#undef BOTH
 };
 
-#define N_RARE (sizeof(rare) / sizeof(rare[0]))
+#define N_COUNTED (sizeof(counted) / sizeof(counted[0]))
 
-/* "RAWv6 1224 3 -1 NI 0 yes kernel ...": the protocol and how many sockets of it there are. */
-static uint32_t take_line(char *line)
+/* "RAWv6 1224 3 -1 NI 0 yes kernel ...": the table, and whether there are sockets in it. */
+static void take_line(char *line, uint32_t *in_use)
 {
 	char *save = NULL, *name = strtok_r(line, " ", &save), *size = strtok_r(NULL, " ", &save);
 	char *sockets = strtok_r(NULL, " ", &save);
 	uint64_t n;
 
-	for (size_t i = 0; name && size && sockets && i < N_RARE; i++)
-		if (!strcmp(rare[i].name, name) && (!text_to_u64(sockets, UINT64_MAX, &n) || n > 0))
-			return 1u << rare[i].protocol;
-	return 0;
+	for (size_t i = 0; name && size && sockets && i < N_COUNTED; i++) {
+		if (strcmp(counted[i].name, name))
+			continue;
+		if (!text_to_u64(sockets, UINT64_MAX, &n) || n > 0)
+			*in_use |= counted[i].table;
+		else if (counted[i].is_everywhere)
+			*in_use &= ~counted[i].table;
+	}
 }
 
-uint32_t protocols_in_use(struct hark_source *source, uint32_t protocols)
+uint32_t tables_in_use(struct hark_source *source)
 {
-	uint32_t counted = 0, in_use = 0;
+	uint32_t in_use = UINT32_MAX;
 	struct lines lines;
 	char *line;
 	int r;
 
-	for (size_t i = 0; i < N_RARE; i++)
-		counted |= 1u << rare[i].protocol;
-	if (!(protocols & counted) ||
-	    lines_open(&lines, source_net_fd(source), "net/protocols") < 0)
-		return protocols;
+	if (lines_open(&lines, source_net_fd(source), "net/protocols") < 0)
+		return in_use;
 	/* A file without its head line is none that we know. */
 	r = lines_next(&lines, &line);
 	if (r == 1 && strncmp(line, "protocol ", strlen("protocol ")))
 		r = -EBADMSG;
+	for (size_t i = 0; i < N_COUNTED; i++)
+		if (!counted[i].is_everywhere)
+			in_use &= ~counted[i].table;
 	while (r == 1) {
 		r = lines_next(&lines, &line);
 		if (r == 1)
-			in_use |= take_line(line);
+			take_line(line, &in_use);
 	}
 	lines_close(&lines);
-	return r < 0 ? protocols : protocols & (~counted | in_use);
+	return r < 0 ? UINT32_MAX : in_use;
 }

@@ -50,7 +50,8 @@ struct tables {
 	struct hark_source *source;
 	struct nl nl;
 	int open_error;
-	int error; /* of a table that there is, but that could not be read; 0: none */
+	int error;       /* of a table that there is, but that could not be read; 0: none */
+	uint32_t in_use; /* TABLE_OF() */
 	struct sockdiag_dump dump;
 };
 
@@ -308,6 +309,7 @@ static int read_table(struct tables *tables)
 static int read_protocol(struct tables *tables)
 {
 	struct sockdiag_dump *dump = &tables->dump;
+	uint8_t *origin = dump->snapshot->origin[dump->protocol];
 	int r = -EPROTONOSUPPORT;
 
 	if (dump->protocol == HARK_PROTOCOL_TCP) {
@@ -318,7 +320,12 @@ static int read_protocol(struct tables *tables)
 		return r;
 	r = 0;
 	for (dump->family = 0; dump->family < HARK_FAMILY_N_ && r == 0; dump->family++)
-		r = read_table(tables);
+		if (tables->in_use & TABLE_OF(dump->protocol, dump->family))
+			r = read_table(tables);
+	/* An empty table is as good as one that was read as the other was. */
+	for (int family = 0; family < HARK_FAMILY_N_; family++)
+		if (!(tables->in_use & TABLE_OF(dump->protocol, family)))
+			origin[family] = origin[!family];
 	return r;
 }
 
@@ -355,10 +362,12 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr)
 {
 	struct tables tables = { .source = source,
+				 .in_use = UINT32_MAX,
 				 .dump = { .snapshot = snapshot, .filter = filter } };
-	uint32_t protocols = protocols_in_use(source, filter->protocols);
 	int r = 0;
 
+	if (filter->protocols & ~(1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP))
+		tables.in_use = tables_in_use(source);
 	tables.open_error = nl_open(&tables.nl, source, NETLINK_SOCK_DIAG);
 	if (tables.open_error == -ENOMEM)
 		return tables.open_error;
@@ -366,7 +375,7 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		uint32_t n = snapshot->sockets.n;
 
 		tables.dump.protocol = (uint8_t)protocol;
-		if (protocols & 1u << protocol)
+		if (filter->protocols & 1u << protocol)
 			r = read_protocol(&tables);
 		if (snapshot->sockets.n > n)
 			snapshot->protocols |= 1u << protocol;
