@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Containers by name: the state of docker and the kubelet, over real sockets of processes that say
 they are in a container, or stand for one."""
+import errno
 import os
 
 import harness
@@ -9,6 +10,7 @@ from containers import (DB, ETCD, POD, WEB, host, listener, proxy, put_in_cgroup
 from harness import case, child, expect, expect_equal, libc, listen, main, needs_real_root, rename
 
 NOBODY = 65534
+WITHOUT = os.environ.get("WITHOUT", str(harness.ROOT / "build-asan/tests/tools/without"))
 
 
 def hark(*words, **options):
@@ -109,6 +111,29 @@ def hostile_names():
                 expect("\x1b" not in answer.out and "\u202e" not in answer.out, answer)
             holders = hark("--json", "8081").sockets[0]["holders"]
             expect_equal(holders[0]["container_name"], "\x1b[31m\u202ered\n")
+
+
+@case
+def old_kernels():
+    """without openat2 names are found, though through no link"""
+    with host():
+        write_docker(WEB, "web", 8080, "172.17.0.2")
+        with listener(8080, "nginx", cgroup=f"/system.slice/docker-{WEB}.scope"):
+            for error in (errno.ENOSYS, errno.EPERM):
+                prefix = [WITHOUT, f"openat2={error}"]
+                expect(line_of(hark(prefix=prefix), 8080).endswith("  docker web"), error)
+                for link in ("/var/lib/docker", f"/var/lib/docker/containers/{WEB}",
+                             f"/var/lib/docker/containers/{WEB}/config.v2.json"):
+                    os.rename(link, f"{link}.real")
+                    os.symlink(f"{link}.real", link)
+                    table = hark(prefix=prefix)
+                    expect(line_of(table, 8080).endswith(f"  docker {WEB[:12]}"), (link, table))
+                    os.unlink(link)
+                    os.rename(f"{link}.real", link)
+            # with it, administrators may have moved the directory
+            os.rename("/var/lib/docker", "/var/lib/moved")
+            os.symlink("/var/lib/moved", "/var/lib/docker")
+            expect(line_of(hark(), 8080).endswith("  docker web"), hark())
 
 
 @case

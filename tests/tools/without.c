@@ -5,8 +5,8 @@
  *	without WHAT=ERRNO... PROGRAM [ARGUMENT...]
  *
  * WHAT is what socket() refuses: "netlink" (all of AF_NETLINK), "sockdiag" (NETLINK_SOCK_DIAG alone,
- * as gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", or "bpf", all of it; or "program",
- * BPF_PROG_LOAD alone. ERRNO is its number: 1 EPERM, 13 EACCES, 38 ENOSYS, 93 EPROTONOSUPPORT. The
+ * as gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", "openat2" or "bpf", all of it; or
+ * "program", BPF_PROG_LOAD alone. ERRNO is its number: 1 EPERM, 13 EACCES, 38 ENOSYS, 93 EPROTONOSUPPORT. The
  * filter knows the system calls of the architecture that it was built for.
  */
 #include <errno.h>
@@ -37,6 +37,7 @@ static const struct refusal {
 	{ "route", SYS_socket, AF_NETLINK, NETLINK_ROUTE },
 	{ "unshare", SYS_unshare, ANY, ANY },
 	{ "bpf", SYS_bpf, ANY, ANY },
+	{ "openat2", SYS_openat2, ANY, ANY },
 	{ "program", SYS_bpf, BPF_PROG_LOAD, ANY },
 };
 
