@@ -18,12 +18,25 @@
 
 #define PASSWD_MAX ((size_t)4 << 20)
 
-static int compare_containers(const void *left, const void *right)
+static int compare_ids(const char *a, uint32_t user_a, const char *b, uint32_t user_b)
 {
-	const struct hark_process *a = *(struct hark_process *const *)left,
-				  *b = *(struct hark_process *const *)right;
+	int order = strcmp(a, b);
 
-	return strcmp(a->container, b->container);
+	return order ? order : (user_a > user_b) - (user_a < user_b);
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+	const struct container_row *a = left, *b = right;
+
+	return compare_ids(a->process->container, a->user, b->process->container, b->user);
+}
+
+static int compare_groups(const void *left, const void *right)
+{
+	const struct container_group *a = left, *b = right;
+
+	return compare_ids(a->id, a->user, b->id, b->user);
 }
 
 static int compare_pods(const void *left, const void *right)
@@ -34,23 +47,23 @@ static int compare_pods(const void *left, const void *right)
 	return strcmp(a->pod, b->pod);
 }
 
-static int compare_with_group(const void *key, const void *item)
-{
-	const struct container_group *group = item;
-
-	return strcmp(key, group->id);
-}
-
-/* The rows do not move any more by now, so they may be pointed to. */
-static int list_rows(struct containers *all, struct hark_process *processes, uint32_t n)
+/*
+ * The rows do not move any more by now, so they may be pointed to. Whose they are is told by
+ * `users`, or by their cgroups.
+ */
+static int list_rows(struct containers *all, struct hark_process *processes, uint32_t n,
+		     const uint32_t *users)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct hark_process *process = &processes[i];
+		uint32_t user = users ? users[i] : HARK_NONE;
 
+		if (!users && process->cgroup)
+			user = cgroup_user(process->cgroup);
 		if (process->container) {
 			if (array_reserve(&all->rows, 1u) < 0)
 				return -ENOMEM;
-			all->rows.items[all->rows.n++] = process;
+			all->rows.items[all->rows.n++] = (struct container_row){ process, user };
 		}
 		if (process->pod) {
 			if (array_reserve(&all->pod_rows, 1u) < 0)
@@ -66,24 +79,24 @@ static int group_rows(struct containers *all)
 	struct container_group *group = NULL;
 
 	if (all->rows.n)
-		qsort(all->rows.items, all->rows.n, sizeof(*all->rows.items), compare_containers);
+		qsort(all->rows.items, all->rows.n, sizeof(*all->rows.items), compare_rows);
 	if (all->pod_rows.n)
 		qsort(all->pod_rows.items, all->pod_rows.n, sizeof(*all->pod_rows.items),
 		      compare_pods);
 	for (uint32_t i = 0; i < all->rows.n; i++) {
-		const struct hark_process *row = all->rows.items[i];
+		const struct container_row *row = &all->rows.items[i];
 
-		if (!group || strcmp(group->id, row->container)) {
+		if (!group || compare_rows(row - 1, row)) {
 			group = array_push(&all->groups);
 			if (!group)
 				return -ENOMEM;
-			group->id = row->container;
-			group->user = row->cgroup ? cgroup_user(row->cgroup) : HARK_NONE;
+			group->id = row->process->container;
+			group->user = row->user;
 			group->first = i;
 		}
 		/* The cgroups of two processes may tell more or less. */
 		if (!group->runtime)
-			group->runtime = row->runtime;
+			group->runtime = row->process->runtime;
 		group->n++;
 	}
 	return 0;
@@ -94,23 +107,25 @@ static void share_names(struct containers *all)
 {
 	for (uint32_t i = 0; i < all->groups.n; i++) {
 		struct container_group *group = &all->groups.items[i];
-		struct hark_process **rows = &all->rows.items[group->first];
+		const struct container_row *rows = &all->rows.items[group->first];
 		const struct hark_process *named = NULL;
 
 		for (uint32_t k = 0; k < group->n && !named; k++)
-			named = rows[k]->container_name ? rows[k] : NULL;
+			named = rows[k].process->container_name ? rows[k].process : NULL;
 		for (uint32_t k = 0; k < group->n && named; k++) {
-			rows[k]->container_name = named->container_name;
-			rows[k]->image = named->image;
+			rows[k].process->container_name = named->container_name;
+			rows[k].process->image = named->image;
 		}
 		group->is_named = named;
 	}
 }
 
-struct container_group *containers_find(const struct containers *all, const char *id)
+struct container_group *containers_find(const struct containers *all, const char *id, uint32_t user)
 {
-	return all->groups.n ? bsearch(id, all->groups.items, all->groups.n,
-				       sizeof(*all->groups.items), compare_with_group) :
+	const struct container_group key = { .id = id, .user = user };
+
+	return all->groups.n ? bsearch(&key, all->groups.items, all->groups.n,
+				       sizeof(*all->groups.items), compare_groups) :
 			       NULL;
 }
 
@@ -139,7 +154,7 @@ int containers_name(struct containers *all, struct container_group *group,
 	    keep_text(all, facts->pod_namespace, &pod_namespace) < 0)
 		return -ENOMEM;
 	for (uint32_t i = group->first; i < group->first + group->n; i++) {
-		struct hark_process *row = all->rows.items[i];
+		struct hark_process *row = all->rows.items[i].process;
 
 		set_once(&row->container_name, name);
 		set_once(&row->image, image);
@@ -151,16 +166,16 @@ int containers_name(struct containers *all, struct container_group *group,
 }
 
 int containers_add_fronted(struct containers *all, const char *id, const char *runtime,
-			   const char *cgroup, uint32_t *ret)
+			   uint32_t user, uint32_t *ret)
 {
 	struct hark_process *row = array_push(&all->snapshot->fronted);
 
-	if (!row)
+	if (!row || array_reserve(&all->fronted_users, 1u) < 0)
 		return -ENOMEM;
+	all->fronted_users.items[all->fronted_users.n++] = user;
 	row->uid = HARK_NONE;
 	row->container = id;
 	row->runtime = runtime;
-	row->cgroup = cgroup;
 	*ret = all->snapshot->fronted.n - 1;
 	return 0;
 }
@@ -237,6 +252,7 @@ static void fini(struct containers *all)
 	if (all->root_fd >= 0)
 		close(all->root_fd);
 	array_fini(&all->stores);
+	array_fini(&all->fronted_users);
 	array_fini(&all->rows);
 	array_fini(&all->pod_rows);
 	array_fini(&all->groups);
@@ -249,11 +265,12 @@ int collect_containers(struct hark_source *source, struct hark_snapshot *snapsho
 	int r = containers_find_fronts(&all);
 
 	if (r >= 0)
-		r = list_rows(&all, snapshot->processes.items, snapshot->processes.n);
+		r = list_rows(&all, snapshot->processes.items, snapshot->processes.n, NULL);
 	if (r >= 0)
-		r = list_rows(&all, snapshot->fronted.items, snapshot->fronted.n);
+		r = list_rows(&all, snapshot->fronted.items, snapshot->fronted.n,
+			      all.fronted_users.items);
 	if (r >= 0)
-		r = list_rows(&all, snapshot->origins.items, snapshot->origins.n);
+		r = list_rows(&all, snapshot->origins.items, snapshot->origins.n, NULL);
 	if (r >= 0 && (all.rows.n || all.pod_rows.n)) {
 		r = group_rows(&all);
 		if (r >= 0)

@@ -6,12 +6,18 @@
 #include "collect.h"
 #include "container_json.h"
 
+/* A row that is in a container. */
+struct container_row {
+	struct hark_process *process;
+	uint32_t user; /* whose container it is; HARK_NONE: the system's */
+};
+
 /* All rows of one container. */
 struct container_group {
 	const char *id;
 	const char *runtime; /* NULL: its cgroup does not tell */
-	uint32_t user;       /* whose container it is by its cgroup; HARK_NONE: the system's */
-	uint32_t first;      /* index of the first row */
+	uint32_t user;  /* whose says so: another's rows with that id are a group of their own */
+	uint32_t first; /* index of the first row */
 	uint32_t n;
 	bool is_named;
 };
@@ -35,14 +41,16 @@ struct containers {
 	struct hark_snapshot *snapshot;
 	int root_fd;                           /* -1: not opened yet */
 	char *passwd;                          /* text of /etc/passwd; NULL: not read yet */
-	ARRAY(struct hark_process *) rows;     /* by container */
-	ARRAY(struct container_group) groups;  /* by id */
+	ARRAY(uint32_t) fronted_users;         /* beside hark_snapshot.fronted: whose they are */
+	ARRAY(struct container_row) rows;      /* by container and user */
+	ARRAY(struct container_group) groups;  /* likewise */
 	ARRAY(struct hark_process *) pod_rows; /* by pod */
 	ARRAY(struct container_store) stores;
 };
 
-/* The group of a container, or NULL. */
-struct container_group *containers_find(const struct containers *all, const char *id);
+/* The group of a user's container, or NULL. */
+struct container_group *containers_find(const struct containers *all, const char *id,
+					uint32_t user);
 
 /* Gives what is told to all rows of a group that do not have it yet. 0 or -ENOMEM. */
 int containers_name(struct containers *all, struct container_group *group,
@@ -61,9 +69,9 @@ int containers_open_dir(struct containers *all, uint32_t user, const char *path)
 struct container_store *containers_store(struct containers *all, const char *runtime, uint32_t user,
 					 int *reterr);
 
-/* A new row of hark_snapshot.fronted: its index. 0 or -ENOMEM. */
+/* A new row of hark_snapshot.fronted, for a user's container: its index. 0 or -ENOMEM. */
 int containers_add_fronted(struct containers *all, const char *id, const char *runtime,
-			   const char *cgroup, uint32_t *ret);
+			   uint32_t user, uint32_t *ret);
 
 /* For which containers others hold sockets: rows of hark_snapshot.fronted. 0 or -ENOMEM. */
 int containers_find_fronts(struct containers *all);

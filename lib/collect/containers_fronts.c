@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -41,7 +42,6 @@ struct fronts {
 
 /* A process that may hold sockets for a container. */
 struct front {
-	const struct hark_process *process;
 	int dir_fd; /* its /proc/PID */
 	uint32_t user;
 	size_t length;
@@ -95,12 +95,12 @@ static bool is_hex_id(const char *text, size_t length)
 	return length == HEX_ID_LENGTH && strspn(text, "0123456789abcdef") >= length;
 }
 
+/* The id is copied. */
 static int add_podman(struct fronts *fronts, const struct front *front, const char *id,
 		      uint32_t *ret)
 {
 	id = arena_memdup(&fronts->all->snapshot->arena, id, HEX_ID_LENGTH);
-	return id ? containers_add_fronted(fronts->all, id, "podman", front->process->cgroup, ret) :
-		    -ENOMEM;
+	return id ? containers_add_fronted(fronts->all, id, "podman", front->user, ret) : -ENOMEM;
 }
 
 /* podman has it keep the ports that the kernel's rules pass on: libpod/oci_conmon_common.go. */
@@ -111,27 +111,46 @@ static int find_conmon(struct fronts *fronts, const struct front *front, uint32_
 	return id && is_hex_id(id, strlen(id)) ? add_podman(fronts, front, id, ret) : 0;
 }
 
-/* The sockets that a process has open. */
-struct socket_list {
+/* What of one kind ("socket:[", "pipe:[") a process has open. */
+struct open_files {
 	int dir_fd;
+	const char *kind;
 	struct hash inodes;
+	const struct hash *wanted; /* not NULL: does it have one of these? */
+	bool has_wanted;
 };
 
-static int take_socket(void *data, const char *name)
+static int take_open_file(void *data, const char *name)
 {
-	static const char prefix[] = "socket:[";
-	struct socket_list *list = data;
+	struct open_files *files = data;
+	size_t length = strlen(files->kind);
 	char target[64];
-	ssize_t length = readlinkat(list->dir_fd, name, target, sizeof(target) - 1);
-	const char *at = target + strlen(prefix);
+	ssize_t got = readlinkat(files->dir_fd, name, target, sizeof(target) - 1);
+	const char *at = target + length;
 	uint64_t inode;
 
-	if (length < 0)
+	if (got < (ssize_t)length || strncmp(target, files->kind, length))
 		return 0;
-	target[length] = '\0';
-	if (strncmp(target, prefix, strlen(prefix)) || !text_take_u64(&at, 10, UINT64_MAX, &inode))
+	target[got] = '\0';
+	if (!text_take_u64(&at, 10, UINT64_MAX, &inode))
 		return 0;
-	return hash_put(&list->inodes, inode, 1);
+	if (!files->wanted)
+		return hash_put(&files->inodes, inode, 1);
+	files->has_wanted |= hash_get(files->wanted, inode) != UINT32_MAX;
+	return files->has_wanted;
+}
+
+/* 0 or -ENOMEM; files->inodes are the caller's to free. */
+static int list_open_files(int process_fd, struct open_files *files)
+{
+	int r = 0;
+
+	files->dir_fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (files->dir_fd >= 0) {
+		r = statefile_list(files->dir_fd, take_open_file, files);
+		close(files->dir_fd);
+	}
+	return r == -ENOMEM ? r : 0;
 }
 
 /* A line of /proc/PID/net/unix: seven fields, of which the last is the inode, then the path. */
@@ -151,39 +170,108 @@ static const char *id_in_line(const struct hash *inodes, const char *line)
 }
 
 /*
- * podman's helper for networks of a user: all that it is told comes by a pipe. But it listens to
- * podman at a socket that is called like the container: cmd/rootlessport/main.go.
+ * Where it serves a bridge, it listens to podman at a socket that is called like the container:
+ * podman, cmd/rootlessport/main.go.
  */
-static int find_rootlessport(struct fronts *fronts, const struct front *front, uint32_t *ret)
+static int find_by_socket(struct fronts *fronts, const struct front *front, uint32_t *ret)
 {
-	struct socket_list list = { .dir_fd = openat(front->dir_fd, "fd",
-						     O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	struct open_files sockets = { .kind = "socket:[" };
 	struct lines lines;
 	const char *id = NULL;
 	char *line;
-	int r;
+	int r = list_open_files(front->dir_fd, &sockets);
 
-	if (list.dir_fd < 0)
-		return 0;
-	r = statefile_list(list.dir_fd, take_socket, &list);
-	close(list.dir_fd);
-	if (r == 0 && list.inodes.n && lines_open(&lines, front->dir_fd, "net/unix") == 0) {
+	if (r == 0 && lines_open(&lines, front->dir_fd, "net/unix") == 0) {
 		while (!id && lines_next(&lines, &line) > 0)
-			id = id_in_line(&list.inodes, line);
+			id = id_in_line(&sockets.inodes, line);
 		if (id)
 			r = add_podman(fronts, front, id, ret);
 		lines_close(&lines);
 	}
-	hash_fini(&list.inodes);
-	return r == -ENOMEM ? r : 0;
+	hash_fini(&sockets.inodes);
+	return r;
 }
 
-/* The containers of one store. */
+/* The containers of one store of podman's. */
 struct store_list {
 	struct fronts *fronts;
 	uint32_t user;
 	int dir_fd;
+	const struct hash *pipes;   /* of the process */
+	char id[HEX_ID_LENGTH + 1]; /* of the container whose conmon has one of them, or "" */
 };
+
+static int read_store(struct store_list *list, int (*take)(void *data, const char *name))
+{
+	struct container_store *store;
+	int r = 0;
+
+	store = containers_store(list->fronts->all, "podman", list->user, &r);
+	for (uint32_t i = 0; store && i < store->n_dirs && r >= 0; i++) {
+		list->dir_fd = store->dirs[i];
+		r = statefile_list(list->dir_fd, take, list) == -ENOMEM ? -ENOMEM : 0;
+	}
+	return r;
+}
+
+static bool is_called(int process_fd, const char *command)
+{
+	char comm[32];
+	ssize_t length = source_read_file(process_fd, "comm", comm, sizeof(comm));
+
+	return length > 0 && strcspn(comm, "\n") == strlen(command) &&
+	       !strncmp(comm, command, strlen(command));
+}
+
+/* 1 and list->id where the container's conmon has the other end of a pipe. */
+static int take_conmon(void *data, const char *id)
+{
+	struct store_list *list = data;
+	struct open_files pipes = { .kind = "pipe:[", .wanted = list->pipes };
+	char path[STATEFILE_PATH_SIZE], *pid = NULL;
+	ssize_t length = -EINVAL;
+	int fd = -1, r = 0;
+
+	if (is_hex_id(id, strlen(id))) {
+		snprintf(path, sizeof(path), "%s/userdata/conmon.pid", id);
+		length = statefile_read(list->dir_fd, path, 16, &pid);
+	}
+	if (length > 0 && pid[strspn(pid, "0123456789")] == '\0')
+		fd = openat(list->fronts->all->source->proc_fd, pid,
+			    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && is_called(fd, "conmon"))
+		r = list_open_files(fd, &pipes);
+	if (fd >= 0)
+		close(fd);
+	free(pid);
+	if (pipes.has_wanted)
+		memcpy(list->id, id, sizeof(list->id));
+	return length == -ENOMEM ? -ENOMEM : r < 0 ? r : pipes.has_wanted;
+}
+
+/*
+ * conmon has the other end of a pipe by which it learns that its container has ended: podman,
+ * libpod/oci_conmon_common.go, which has conmon's pid written beside the container.
+ */
+static int find_by_pipe(struct fronts *fronts, const struct front *front, uint32_t *ret)
+{
+	struct open_files pipes = { .kind = "pipe:[" };
+	struct store_list list = { .fronts = fronts, .user = front->user, .pipes = &pipes.inodes };
+	int r = list_open_files(front->dir_fd, &pipes);
+
+	if (r >= 0 && pipes.inodes.n)
+		r = read_store(&list, take_conmon);
+	hash_fini(&pipes.inodes);
+	return r >= 0 && list.id[0] ? add_podman(fronts, front, list.id, ret) : r;
+}
+
+/* podman's helper for networks of a user: all that it is told comes by a pipe, and is gone. */
+static int find_rootlessport(struct fronts *fronts, const struct front *front, uint32_t *ret)
+{
+	int r = find_by_socket(fronts, front, ret);
+
+	return r < 0 || *ret != OF_NONE ? r : find_by_pipe(fronts, front, ret);
+}
 
 static int take_podman(void *data, const char *id)
 {
@@ -214,8 +302,6 @@ static int take_podman(void *data, const char *id)
 static int read_podman(struct fronts *fronts, uint32_t user)
 {
 	struct store_list list = { .fronts = fronts, .user = user };
-	struct container_store *store;
-	int r = 0;
 
 	for (uint32_t i = 0; i < fronts->podman_users.n; i++)
 		if (fronts->podman_users.items[i] == user)
@@ -223,12 +309,7 @@ static int read_podman(struct fronts *fronts, uint32_t user)
 	if (array_reserve(&fronts->podman_users, 1u) < 0)
 		return -ENOMEM;
 	fronts->podman_users.items[fronts->podman_users.n++] = user;
-	store = containers_store(fronts->all, "podman", user, &r);
-	for (uint32_t i = 0; store && i < store->n_dirs && r >= 0; i++) {
-		list.dir_fd = store->dirs[i];
-		r = statefile_list(list.dir_fd, take_podman, &list) == -ENOMEM ? -ENOMEM : 0;
-	}
-	return r;
+	return read_store(&list, take_podman);
 }
 
 /* podman's other helper is told which network namespace it serves: libnetwork/pasta. */
@@ -266,17 +347,29 @@ static const struct front_kind *kind_of(const struct hark_process *process)
 	return NULL;
 }
 
-static uint32_t user_of(const struct hark_process *process)
+/*
+ * Whose containers it may stand for: whose slice it is in; without slices, the user's who it runs
+ * as, unless that is root.
+ */
+static uint32_t user_of(const struct fronts *fronts, const struct hark_process *process)
 {
-	return process->cgroup ? cgroup_user(process->cgroup) : HARK_NONE;
+	uint32_t user = process->cgroup ? cgroup_user(process->cgroup) : HARK_NONE;
+	struct stat stat;
+	char path[16];
+
+	snprintf(path, sizeof(path), "%u", process->pid);
+	if (user == HARK_NONE && fstatat(fronts->all->source->proc_fd, path, &stat, 0) == 0 &&
+	    stat.st_uid)
+		user = stat.st_uid;
+	return user;
 }
 
 /* The row of what a whole process stands for. */
 static int find_of_process(struct fronts *fronts, const struct hark_process *process,
 			   const struct front_kind *kind, uint32_t *ret)
 {
-	struct front front = { .process = process, .user = user_of(process) };
-	char path[16], command[32];
+	struct front front = { .user = user_of(fronts, process) };
+	char path[16];
 	ssize_t length;
 	int r = 0;
 
@@ -288,9 +381,7 @@ static int find_of_process(struct fronts *fronts, const struct hark_process *pro
 				  sizeof(front.command_line));
 	front.length = length < 0 ? 0 : (size_t)length;
 	/* The pid may be another's by now. */
-	length = source_read_file(front.dir_fd, "comm", command, sizeof(command));
-	if (length > 0 && strcspn(command, "\n") == strlen(kind->command) &&
-	    !strncmp(command, kind->command, strlen(kind->command)))
+	if (is_called(front.dir_fd, kind->command))
 		r = kind->find(fronts, &front, ret);
 	close(front.dir_fd);
 	return r;
@@ -302,7 +393,7 @@ static int find_of_socket(struct fronts *fronts, const struct hark_process *proc
 {
 	bool is_tcp = socket->protocol == HARK_PROTOCOL_MPTCP;
 	const struct published_key key = {
-		.user = user_of(process),
+		.user = user_of(fronts, process),
 		.protocol = is_tcp ? HARK_PROTOCOL_TCP : socket->protocol,
 		.host_port = socket->local_port,
 		.outer = &socket->local,

@@ -41,7 +41,7 @@ static int take_container_log(void *data, const char *log)
 	if (!name || id <= name + 1 || id[-1] != '-' || strcmp(id + HEX_ID_LENGTH, SUFFIX))
 		return 0;
 	copy(facts.id, id, id + HEX_ID_LENGTH);
-	group = containers_find(all, facts.id);
+	group = containers_find(all, facts.id, HARK_NONE);
 	if (!group)
 		return 0;
 	copy(facts.pod_name, log, namespace);

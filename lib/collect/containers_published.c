@@ -10,6 +10,7 @@
 
 struct published_container {
 	const char *id, *name, *image; /* the snapshot's */
+	uint32_t user;
 	uint32_t first_address, n_addresses;
 	uint32_t fronted; /* its row of the snapshot, or HARK_NONE */
 };
@@ -80,6 +81,7 @@ static int add_container(struct reading *reading, const char *id,
 	    keep(reading, facts->name, &container->name) < 0 ||
 	    keep(reading, facts->image, &container->image) < 0)
 		return -ENOMEM;
+	container->user = reading->user;
 	container->fronted = HARK_NONE;
 	container->first_address = published->addresses.n;
 	container->n_addresses = net->n_addresses;
@@ -180,7 +182,7 @@ static int set_fronted(struct containers *all, struct published_container *conta
 	struct hark_process *row;
 
 	if (container->fronted == HARK_NONE) {
-		int r = containers_add_fronted(all, container->id, "docker", NULL,
+		int r = containers_add_fronted(all, container->id, "docker", container->user,
 					       &container->fronted);
 
 		if (r < 0)

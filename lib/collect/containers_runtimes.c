@@ -83,11 +83,10 @@ struct listing {
 static int take_listed(void *data, const struct container_facts *facts)
 {
 	struct listing *listing = data;
-	struct container_group *group = containers_find(listing->all, facts->id);
+	struct container_group *group =
+		containers_find(listing->all, facts->id, listing->store->user);
 
-	if (!group || group->user != listing->store->user)
-		return 0;
-	return containers_name(listing->all, group, facts);
+	return group ? containers_name(listing->all, group, facts) : 0;
 }
 
 /* moby, daemon/daemon_unix.go: with userns-remap below "UID.GID". */

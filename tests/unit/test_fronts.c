@@ -17,8 +17,9 @@
 #include "collect.h"
 #include "fixture.h"
 
-#define WEB "3f2a9c1b7d5e00112233445566778899aabbccddeeff00112233445566778899"
-#define DB  "0a1b2c3d4e5f00112233445566778899aabbccddeeff00112233445566778899"
+#define WEB   "3f2a9c1b7d5e00112233445566778899aabbccddeeff00112233445566778899"
+#define DB    "0a1b2c3d4e5f00112233445566778899aabbccddeeff00112233445566778899"
+#define CACHE "77778888999900112233445566778899aabbccddeeff00112233445566778899"
 
 #define OF_ANN "/user.slice/user-1000.slice/user@1000.service/app.slice/"
 
@@ -65,6 +66,15 @@ static uint32_t add_socket(struct bed *bed, uint32_t process, enum hark_protocol
 static uint32_t add_listener(struct bed *bed, uint32_t process)
 {
 	return add_socket(bed, process, HARK_PROTOCOL_TCP, "0.0.0.0", 8080);
+}
+
+/* A process without a slice is root's where its directory in /proc is. */
+static void needs_root(void)
+{
+	if (geteuid() == 0)
+		return;
+	print_message("skipped: needs root, to make files of others\n");
+	skip();
 }
 
 static void collect(struct bed *bed)
@@ -143,6 +153,7 @@ static void test_docker_proxy(void **state)
 	uint32_t gone = PROCESS(bed, "docker-proxy", "/", "-proto\0tcp");
 	uint32_t holders[8];
 
+	needs_root();
 	fixture_write(bed->proc, "8/comm", "bash\n");
 	holders[0] = add_listener(bed, proxy);
 	holders[1] = add_listener(bed, proxy6);
@@ -176,6 +187,7 @@ static void test_shared_name(void **state)
 				 "172.17.0.2\0-container-port\080");
 	uint32_t inner = PROCESS(bed, "nginx", "/docker/" WEB, "nginx");
 
+	needs_root();
 	add_listener(bed, proxy);
 	write_docker(bed, "var/lib/docker", WEB, "web", PUBLISHED("80/tcp", "0.0.0.0", "8080"),
 		     "172.17.0.2");
@@ -227,6 +239,7 @@ static void test_conmon(void **state)
 	uint32_t bad = PROCESS(bed, "conmon", "/", "conmon\0-c\0../../etc");
 	uint32_t holders[3];
 
+	needs_root();
 	holders[0] = add_listener(bed, known);
 	holders[1] = add_listener(bed, unknown);
 	holders[2] = add_listener(bed, bad);
@@ -235,6 +248,40 @@ static void test_conmon(void **state)
 	assert_fronts(bed, holders[0], WEB, "web");
 	assert_fronts(bed, holders[1], DB, NULL);
 	assert_fronts(bed, holders[2], NULL, NULL);
+}
+
+/* Whose containers it may speak of is told by its user where no slice tells. */
+static void test_user_without_slice(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t conmon = PROCESS(bed, "conmon", "/", "conmon\0-c\0" WEB);
+	uint32_t holder = add_listener(bed, conmon);
+
+	needs_root();
+	assert_int_equal(fchownat(bed->proc, "1", 1000, 1000, 0), 0);
+	fixture_write(bed->root, "etc/passwd", passwd);
+	write_podman(bed, "home/ann/.local/share/containers/storage");
+	collect(bed);
+	assert_fronts(bed, holder, WEB, "web");
+}
+
+/* Ann says that she stands for a container of root's, and has a name for it. */
+static void test_usurper(void **state)
+{
+	struct bed *bed = *state;
+	uint32_t conmon = PROCESS(bed, "conmon", OF_ANN "x.scope", "conmon\0-c\0" DB);
+	uint32_t holder = add_listener(bed, conmon);
+	uint32_t inner = PROCESS(bed, "postgres", "/machine.slice/libpod-" DB ".scope", "");
+
+	fixture_write(bed->root, "etc/passwd", passwd);
+	fixture_write(bed->root,
+		      "home/ann/.local/share/containers/storage/overlay-containers/containers.json",
+		      "[{\"id\":\"" DB "\",\"names\":[\"anns\"]}]");
+	fixture_write(bed->root, "var/lib/containers/storage/overlay-containers/containers.json",
+		      "[{\"id\":\"" DB "\",\"names\":[\"db\"]}]");
+	collect(bed);
+	assert_fronts(bed, holder, DB, "anns");
+	assert_string_equal(bed->snapshot->processes.items[inner].container_name, "db");
 }
 
 static void test_rootlessport(void **state)
@@ -263,6 +310,40 @@ static void test_rootlessport(void **state)
 			      "/proc/self/fd/9/" WEB "\n"
 			      "0000000000000000: 00000002 00000000 00010000 0005 01  4713 @/x\n");
 	}
+	fixture_write(bed->root, "etc/passwd", passwd);
+	write_podman(bed, "home/ann/.local/share/containers/storage");
+	collect(bed);
+	assert_fronts(bed, holders[0], WEB, "web");
+	assert_fronts(bed, holders[1], NULL, NULL);
+}
+
+/* Without a bridge it has no such socket: but the other end of a pipe is in conmon. */
+static void test_rootlessport_by_pipe(void **state)
+{
+	static const char run[] = "run/user/1000/containers/overlay-containers/";
+	struct bed *bed = *state;
+	uint32_t port = PROCESS(bed, "rootlessport", OF_ANN "x.scope", "rootlessport");
+	uint32_t none = PROCESS(bed, "rootlessport", OF_ANN "x.scope", "rootlessport");
+	uint32_t holders[2];
+	char path[512];
+
+	holders[0] = add_listener(bed, port);
+	holders[1] = add_listener(bed, none);
+	fixture_link(bed->proc, "1/fd/0", "pipe:[1]");
+	fixture_link(bed->proc, "1/fd/3", "pipe:[4711]");
+	fixture_link(bed->proc, "2/fd/3", "pipe:[4712]");
+	fixture_write(bed->proc, "1/net/unix", "Num RefCount Protocol Flags Type St Inode Path\n");
+	fixture_write(bed->proc, "50/comm", "conmon\n");
+	fixture_link(bed->proc, "50/fd/9", "pipe:[4711]");
+	/* conmon of the other has ended, and its pid is another's. */
+	fixture_write(bed->proc, "51/comm", "bash\n");
+	fixture_link(bed->proc, "51/fd/9", "pipe:[4712]");
+	snprintf(path, sizeof(path), "%s" WEB "/userdata/conmon.pid", run);
+	fixture_write(bed->root, path, "50");
+	snprintf(path, sizeof(path), "%s" DB "/userdata/conmon.pid", run);
+	fixture_write(bed->root, path, "51");
+	snprintf(path, sizeof(path), "%s" CACHE "/userdata/conmon.pid", run);
+	fixture_write(bed->root, path, "../50");
 	fixture_write(bed->root, "etc/passwd", passwd);
 	write_podman(bed, "home/ann/.local/share/containers/storage");
 	collect(bed);
@@ -327,7 +408,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shared_name, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_rootlesskit, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_conmon, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_user_without_slice, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_usurper, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_rootlessport, bed_set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_rootlessport_by_pipe, bed_set_up,
+						bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_pasta, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_fifo, bed_set_up, bed_tear_down),
 	};
