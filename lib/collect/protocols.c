@@ -70,7 +70,7 @@ uint32_t tables_in_use(struct hark_source *source)
 		return in_use;
 	/* A file without its head line is none that we know. */
 	r = lines_next(&lines, &line);
-	if (r == 1 && strncmp(line, "protocol ", strlen("protocol ")))
+	if (r < 1 || strncmp(line, "protocol ", strlen("protocol ")))
 		r = -EBADMSG;
 	for (size_t i = 0; i < N_COUNTED; i++)
 		if (!counted[i].is_everywhere)

@@ -343,13 +343,53 @@ static void test_missing(void **state)
 			 -EISDIR);
 }
 
+#define PROTOCOLS "protocol  size sockets  memory press maxhdr  slab module     cl co di ac\n"
+
+static void test_protocols(void **state)
+{
+	static const uint32_t udp4 = TABLE_OF(HARK_PROTOCOL_UDP, HARK_FAMILY_INET),
+			      udp6 = TABLE_OF(HARK_PROTOCOL_UDP, HARK_FAMILY_INET6),
+			      raw4 = TABLE_OF(HARK_PROTOCOL_RAW, HARK_FAMILY_INET),
+			      raw6 = TABLE_OF(HARK_PROTOCOL_RAW, HARK_FAMILY_INET6),
+			      sctp4 = TABLE_OF(HARK_PROTOCOL_SCTP, HARK_FAMILY_INET),
+			      sctp6 = TABLE_OF(HARK_PROTOCOL_SCTP, HARK_FAMILY_INET6),
+			      tcp4 = TABLE_OF(HARK_PROTOCOL_TCP, HARK_FAMILY_INET),
+			      mptcp6 = TABLE_OF(HARK_PROTOCOL_MPTCP, HARK_FAMILY_INET6);
+	static const uint32_t told = udp4 | udp6 | raw4 | raw6 | sctp4 | sctp6 | tcp4 | mptcp6;
+	static const struct {
+		const char *text;
+		uint32_t in_use; /* of those above */
+	} cases[] = {
+		{ PROTOCOLS "UDP 1344 0 0\nUDPv6 1472 1 0\nTCP 2304 0 49\nRAW 1 0 0\n",
+		  udp6 | tcp4 | mptcp6 },
+		{ PROTOCOLS "UDP 1344 1 0\nUDPv6 1472 0 0\nRAWv6 1 2 0\nMPTCPv6 1 0 0\n",
+		  udp4 | raw6 | tcp4 | mptcp6 },
+		/* The files of SCTP go by the address, not by the family of the socket. */
+		{ PROTOCOLS "UDP 1344 0 0\nUDPv6 1472 0 0\nSCTPv6 1 1 0\nSCTP 1 0 0\n",
+		  sctp4 | sctp6 | tcp4 | mptcp6 },
+		/* No line is a zero for those alone that not every kernel has. */
+		{ PROTOCOLS, udp4 | udp6 | tcp4 | mptcp6 },
+		{ PROTOCOLS "UDP\nUDPv6 1472 -1 0\nRAW 1\nRAWv6 1 many\n",
+		  udp4 | udp6 | raw6 | tcp4 | mptcp6 },
+		{ "UDP 1344 0 0\n", told },
+		{ "", told },
+	};
+	struct world *world = *state;
+
+	assert_int_equal(tables_in_use(&world->source) & told, told);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fixture_write(world->source.proc_fd, "net/protocols", cases[i].text);
+		assert_int_equal(tables_in_use(&world->source) & told, cases[i].in_use);
+	}
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_tcp),       TEST(test_tcp6),    TEST(test_datagrams),
 		TEST(test_sctp),      TEST(test_filter),  TEST(test_malformed_lines),
-		TEST(test_long_file), TEST(test_missing),
+		TEST(test_long_file), TEST(test_missing), TEST(test_protocols),
 	};
 
 	return cmocka_run_group_tests_name("procnet", tests, NULL, NULL);
