@@ -241,15 +241,13 @@ static void move_rows(struct sorting *sorting)
 
 int snapshot_sort_sockets(struct hark_snapshot *snapshot)
 {
-	struct sorting sorting = {
-		.rows = snapshot->sockets.items + snapshot->first_socket,
-		.n = snapshot->sockets.n - snapshot->first_socket,
-	};
+	struct sorting sorting = { .n = snapshot->sockets.n - snapshot->first_socket };
 	struct item *items;
 	int r;
 
 	if (sorting.n < 2)
 		return 0;
+	sorting.rows = snapshot->sockets.items + snapshot->first_socket;
 	items = malloc(2 * (size_t)sorting.n * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
