@@ -39,29 +39,25 @@ static void wanted_fini(struct wanted *wanted)
 	array_fini(&wanted->list);
 }
 
-static int list_wanted(const struct hark_snapshot *snapshot, struct wanted *wanted)
+/* Until the join, first_holder of a socket is the number of its inode. */
+static int list_wanted(struct hark_snapshot *snapshot, struct wanted *wanted)
 {
 	if (hash_reserve(&wanted->inodes, snapshot->sockets.n) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
-		const struct hark_socket *socket = &snapshot->sockets.items[i];
-		bool is_mptcp = socket->protocol == HARK_PROTOCOL_MPTCP;
-		uint32_t number = hash_get(&wanted->inodes, socket->inode);
-		int r;
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+		uint32_t number, next = wanted->list.n;
 
 		if (!socket->inode)
 			continue;
-		if (number != UINT32_MAX) {
-			wanted->list.items[number].is_mptcp |= is_mptcp;
-			continue;
-		}
-		r = hash_put(&wanted->inodes, socket->inode, wanted->inodes.n);
-		if (r == 0)
-			r = array_reserve(&wanted->list, 1u);
-		if (r < 0)
-			return r;
-		wanted->list.items[wanted->list.n++] =
-			(struct holders_wanted){ .inode = socket->inode, .is_mptcp = is_mptcp };
+		if (hash_add(&wanted->inodes, socket->inode, next, &number) < 0 ||
+		    array_reserve(&wanted->list, 1u) < 0)
+			return -ENOMEM;
+		if (number == next)
+			wanted->list.items[wanted->list.n++] =
+				(struct holders_wanted){ .inode = socket->inode };
+		wanted->list.items[number].is_mptcp |= socket->protocol == HARK_PROTOCOL_MPTCP;
+		socket->first_holder = number;
 	}
 	return 0;
 }
@@ -246,12 +242,12 @@ static bool is_without_file(const struct hark_socket *socket)
 }
 
 /* Copies each inode's finds to its sockets. */
-static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
-		struct holders_found *found, const uint32_t *first_of, struct blind_spots *blind)
+static int join(struct hark_snapshot *snapshot, struct holders_found *found,
+		const uint32_t *first_of, struct blind_spots *blind)
 {
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		struct hark_socket *socket = &snapshot->sockets.items[i];
-		uint32_t inode = hash_get(inodes, socket->inode), n;
+		uint32_t inode = socket->first_holder, n;
 
 		socket->holders = HARK_ABSENT;
 		socket->holders_complete = true;
@@ -286,26 +282,26 @@ static int join(struct hark_snapshot *snapshot, const struct hash *inodes,
 	return 0;
 }
 
-static int join_found(struct hark_source *source, struct hark_snapshot *snapshot,
-		      const struct hash *inodes, struct holders_found *found)
+static int join_found(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t n_inodes,
+		      struct holders_found *found)
 {
 	struct blind_spots blind = {
 		.is_complete = !found->n_denied && !found->n_failed && !found->hides_others &&
 			       !found->hit_limit && !found->is_partial,
 		.has_outer_processes = is_inner_pid_namespace(source),
 	};
-	uint32_t *first_of = reallocarray(NULL, inodes->n + 1, sizeof(*first_of));
+	uint32_t *first_of = reallocarray(NULL, n_inodes + 1, sizeof(*first_of));
 	int r;
 
-	blind.is_kernel = calloc(inodes->n + 1, sizeof(*blind.is_kernel));
+	blind.is_kernel = calloc(n_inodes + 1, sizeof(*blind.is_kernel));
 	r = first_of && blind.is_kernel ? move_processes(snapshot, found) : -ENOMEM;
 	if (r >= 0) {
 		for (uint32_t i = 0; i < found->kernel.n; i++)
 			blind.is_kernel[found->kernel.items[i]] = true;
-		r = group_finds(found, first_of, inodes->n);
+		r = group_finds(found, first_of, n_inodes);
 	}
 	if (r >= 0)
-		r = join(snapshot, inodes, found, first_of, &blind);
+		r = join(snapshot, found, first_of, &blind);
 	if (r >= 0)
 		r = note_found(snapshot, found);
 	if (r >= 0 && blind.is_complete && blind.has_outer_processes)
@@ -326,6 +322,7 @@ static int leave_unknown(struct hark_snapshot *snapshot, enum hark_holders_way w
 	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
 		struct hark_socket *socket = &snapshot->sockets.items[i];
 
+		socket->first_holder = 0;
 		socket->holders = HARK_ABSENT;
 		socket->holders_complete = !socket->inode;
 		socket->is_kernel |= is_without_file(socket);
@@ -463,8 +460,9 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 	struct wanted wanted = { 0 };
 	struct holders_found found = { 0 };
 	int r = list_wanted(snapshot, &wanted);
+	uint32_t n_inodes = wanted.list.n;
 
-	if (r >= 0 && wanted.inodes.n) {
+	if (r >= 0 && n_inodes) {
 		struct holders_question question = { .source = source,
 						     .snapshot = snapshot,
 						     .inodes = &wanted.inodes,
@@ -473,12 +471,11 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 
 		r = find(&question, way, walk, &found);
 	}
-	array_fini(&wanted.list); /* room for the join */
+	wanted_fini(&wanted); /* room for the join */
 	if (r >= 0)
-		r = join_found(source, snapshot, &wanted.inodes, &found);
+		r = join_found(source, snapshot, n_inodes, &found);
 	else if (r != -ENOMEM)
 		r = leave_unknown(snapshot, way, r);
 	holders_found_fini(&found);
-	wanted_fini(&wanted);
 	return r;
 }

@@ -73,10 +73,32 @@ int hash_reserve(struct hash *hash, uint32_t n)
 	return resize(hash, size < LEAST ? LEAST : (uint32_t)size);
 }
 
+static int make_room(struct hash *hash)
+{
+	return has_room(hash, hash->n + 1) ? 0 : hash_reserve(hash, hash->n + hash->n / 2 + 1);
+}
+
+int hash_add(struct hash *hash, uint64_t key, uint32_t value, uint32_t *ret)
+{
+	uint32_t slot;
+	int r = make_room(hash);
+
+	if (r < 0)
+		return r;
+	slot = find(hash, key);
+	if (hash->values[slot] == EMPTY) {
+		hash->keys[slot] = key;
+		hash->values[slot] = value;
+		hash->n++;
+	}
+	*ret = hash->values[slot];
+	return 0;
+}
+
 int hash_put(struct hash *hash, uint64_t key, uint32_t value)
 {
 	uint32_t slot;
-	int r = has_room(hash, hash->n + 1) ? 0 : hash_reserve(hash, hash->n + hash->n / 2 + 1);
+	int r = make_room(hash);
 
 	if (r < 0)
 		return r;

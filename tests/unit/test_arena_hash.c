@@ -125,6 +125,22 @@ static void test_hash_replaces(void **state)
 	hash_fini(&hash);
 }
 
+static void test_hash_adds(void **state)
+{
+	struct hash hash = { 0 };
+	uint32_t value;
+
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		for (uint32_t i = 0; i < 1000; i++) {
+			assert_int_equal(hash_add(&hash, i * 7, again ? 4711 : i, &value), 0);
+			assert_int_equal(value, i);
+		}
+	}
+	assert_int_equal(hash.n, 1000);
+	hash_fini(&hash);
+}
+
 /* Any number of keys, filled up to where no more fit without growing. */
 static void test_hash_fills_up(void **state)
 {
@@ -154,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_array_grows),
 		cmocka_unit_test(test_hash_keeps_keys_apart),
 		cmocka_unit_test(test_hash_replaces),
+		cmocka_unit_test(test_hash_adds),
 		cmocka_unit_test(test_hash_fills_up),
 	};
 
