@@ -79,7 +79,9 @@ static __always_inline struct file *own_file(int fd)
 	return file;
 }
 
-/* A task's number in the reader's PID namespace. */
+#define HAS_OPTION(name) bpf_core_field_exists(((struct hark_options *)0)->name)
+
+/* A number in the reader's PID namespace, where that is not the first. */
 static __always_inline __u32 number_of(struct pid *pid)
 {
 	struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
@@ -99,7 +101,12 @@ static __always_inline __u32 number_of(struct pid *pid)
 static __always_inline __u32 tid_of(struct task_struct *task)
 {
 	struct pid *pid = NULL;
+	__u32 tid = 0;
 
+	if (!HAS_OPTION(nested)) {
+		READ(tid, task, pid);
+		return tid;
+	}
 	READ(pid, task, thread_pid);
 	return number_of(pid);
 }
@@ -108,7 +115,12 @@ static __always_inline __u32 pid_of(struct task_struct *task)
 {
 	struct signal_struct *signal = NULL;
 	struct pid *pid = NULL;
+	__u32 number = 0;
 
+	if (!HAS_OPTION(nested)) {
+		READ(number, task, tgid);
+		return number;
+	}
 	READ(signal, task, signal);
 	bpf_probe_read_kernel(&pid, sizeof(pid),
 			      (void *)signal + bpf_core_field_offset(struct signal_struct, pids) +
@@ -160,7 +172,7 @@ static __always_inline void take_net(struct net *net, __u32 kind)
 /* A network namespace that none of the tasks before was in. */
 static __always_inline void take_namespace(struct task_struct *task)
 {
-	struct net *net = memory.wants_namespaces ? net_of(task) : NULL;
+	struct net *net = net_of(task);
 	__u32 first_find = memory.n_finds;
 
 	if (!net || net == memory.own_net || may_have(&memory.namespaces, (__u64)net))

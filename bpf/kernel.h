@@ -145,6 +145,15 @@ struct task_struct {
 	struct pid *thread_pid;
 };
 
+/*
+ * Not the kernel's: what a program is loaded for. A member "exists" where the loader says so; the
+ * rest of the code is dead then, and the verifier passes over it.
+ */
+struct hark_options {
+	int nested;     /* the reader is in a PID namespace of its own */
+	int namespaces; /* every network namespace is wanted, not those of tasks alone */
+};
+
 #pragma clang attribute pop
 
 /* The context of a program, which is the same everywhere. */

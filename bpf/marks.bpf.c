@@ -9,19 +9,13 @@
 
 /* Buckets of a hash table at a time. */
 #define BATCH_BYTES sizeof(memory.buckets)
-#define CHAIN_MAX   (1 << 20)
+#define STEPS_MAX   (1 << 23)
+/* What a bucket of both tables takes, unless the kernel was built for debugging its locks. */
+#define COMMON_STRIDE 16
 
 /* skc_state; sockets of UDP have one of TCP's, too. */
 #define TCP_CLOSE  7
 #define TCP_LISTEN 10
-
-/* A hash table of sockets. */
-struct chains {
-	__u64 buckets;
-	__u32 stride; /* bytes of a bucket */
-	__u32 first;  /* where in a bucket its chain begins */
-	__u64 node;   /* the next of the chain */
-};
 
 /* A listener of another namespace is counted there. */
 static __always_inline void count_elsewhere(struct sock *sock)
@@ -41,8 +35,7 @@ static __always_inline void mark(struct sock *sock)
 	struct file *file = NULL;
 	unsigned long inode = 0;
 
-	if (memory.wants_namespaces)
-		count_elsewhere(sock);
+	count_elsewhere(sock);
 	READ(socket, sock, sk_socket);
 	if (!socket)
 		return;
@@ -60,49 +53,29 @@ static __always_inline void mark(struct sock *sock)
 	memory.n_marked++;
 }
 
-static long visit_node(__u64 i, void *data)
+/*
+ * Whether any bucket of the batch is not empty. Most batches are, and a call for each bucket would
+ * take longer than all the rest on a small host.
+ */
+static __always_inline int has_chain(__u32 first)
 {
-	struct chains *chains = data;
-	struct hlist_node *node = (struct hlist_node *)chains->node, *next = NULL;
+	const unsigned char *buckets = memory.buckets + (first & (COMMON_STRIDE - 8));
+	__u64 any = 0;
 
-	/* A chain ends with NULL, or with a number that is odd. */
-	if (!node || (__u64)node & 1)
-		return 1;
-	mark((void *)node - bpf_core_field_offset(struct sock_common, skc_node));
-	READ(next, node, next);
-	chains->node = (__u64)next;
-	return 0;
-}
+#pragma clang loop unroll(full)
+	for (__u32 i = 0; i < BATCH_BYTES / COMMON_STRIDE; i++) {
+		__u64 node = *(__u64 *)(buckets + i * COMMON_STRIDE);
 
-static long visit_bucket(__u64 i, void *data)
-{
-	struct chains *chains = data;
-	__u32 at = i * chains->stride + chains->first;
-
-	if (at > BATCH_BYTES - 8)
-		return 1;
-	chains->node = *(__u64 *)(memory.buckets + (at & (BATCH_BYTES - 8)));
-	if (chains->node && !(chains->node & 1))
-		bpf_loop(CHAIN_MAX, visit_node, chains, 0);
-	return 0;
-}
-
-static long visit_batch(__u64 i, void *data)
-{
-	struct chains *chains = data;
-
-	if (!chains->stride ||
-	    bpf_probe_read_kernel(memory.buckets, BATCH_BYTES, (void *)chains->buckets))
-		return 1;
-	bpf_loop(BATCH_BYTES / chains->stride, visit_bucket, chains, 0);
-	chains->buckets += BATCH_BYTES / chains->stride * chains->stride;
-	return 0;
+		/* All ones where it is even. */
+		any |= node & ((node & 1) - 1);
+	}
+	return any != 0;
 }
 
 /* Where the table is that sockets like the guide hang in, and how many buckets it has. */
-static __always_inline __u32 find_chains(__u32 guide, int fd, struct chains *chains)
+static __always_inline __u32 find_table(__u32 guide, struct bpf_chains *chains)
 {
-	struct file *file = own_file(fd);
+	struct file *file = own_file(memory.guides[guide & (BPF_GUIDES_MAX - 1)]);
 	struct socket *socket = NULL;
 	struct sock *sock = NULL;
 	struct proto *proto = NULL;
@@ -135,25 +108,47 @@ static __always_inline __u32 find_chains(__u32 guide, int fd, struct chains *cha
 	return mask + 1;
 }
 
-static long mark_table(__u64 guide, void *data)
+/*
+ * One step: to the next socket, bucket, batch of buckets or table. Loops within loops would be
+ * simpler to read, but the verifier goes twice through each, and so 16 times through the inmost.
+ */
+static long search(__u64 i, void *data)
 {
-	struct chains chains = {};
-	int fd = memory.guides[guide & (BPF_GUIDES_MAX - 1)];
-	__u32 n, a_batch;
+	struct bpf_chains *chains = &memory.chains;
+	struct hlist_node *node = (struct hlist_node *)chains->node, *next = NULL;
+	__u32 a_batch;
 
-	if (fd < 0)
+	/* A chain ends with NULL, or with a number that is odd. */
+	if (node && !((__u64)node & 1)) {
+		mark((void *)node - bpf_core_field_offset(struct sock_common, skc_node));
+		READ(next, node, next);
+		chains->node = (__u64)next;
 		return 0;
-	n = find_chains(guide, fd, &chains);
-	if (!chains.stride || chains.stride > BATCH_BYTES || !chains.buckets)
+	}
+	if (chains->at <= BATCH_BYTES - 8) {
+		chains->node = *(__u64 *)(memory.buckets + (chains->at & (BATCH_BYTES - 8)));
+		chains->at += chains->stride;
 		return 0;
-	a_batch = BATCH_BYTES / chains.stride;
-	bpf_loop((n + a_batch - 1) / a_batch, visit_batch, &chains, 0);
+	}
+	if (chains->n) {
+		chains->n--;
+		if (bpf_probe_read_kernel(memory.buckets, BATCH_BYTES, (void *)chains->buckets))
+			chains->n = 0;
+		else if (chains->stride != COMMON_STRIDE || has_chain(chains->first))
+			chains->at = chains->first;
+		chains->buckets += BATCH_BYTES / chains->stride * chains->stride;
+		return 0;
+	}
+	if (chains->guide == BPF_GUIDE_N_)
+		return 1;
+	chains->n = find_table(chains->guide++, chains);
+	a_batch = chains->stride ? BATCH_BYTES / chains->stride : 0;
+	chains->n = a_batch && chains->buckets ? (chains->n + a_batch - 1) / a_batch : 0;
 	return 0;
 }
 
 static long visit_slot(__u64 i, void *data)
 {
-	struct walk *walk = data;
 	struct file *file = memory.slots[i & (BITS_OF_A_WORD - 1)];
 	struct inode *node = NULL;
 	unsigned long inode = 0;
@@ -164,7 +159,7 @@ static long visit_slot(__u64 i, void *data)
 	READ(node, file, f_inode);
 	READ(inode, node, i_ino);
 	if (may_have(&memory.wanted, inode))
-		take_find(inode, walk->base + i);
+		take_find(inode, memory.walk.base + i);
 	return 0;
 }
 
@@ -177,7 +172,8 @@ int marks(struct bpf_iter__task *context)
 		return 0;
 	if (begin()) {
 		take_namespaces();
-		bpf_loop(BPF_GUIDE_N_, mark_table, NULL, 0);
+		memory.chains.at = BATCH_BYTES;
+		bpf_loop(STEPS_MAX, search, NULL, 0);
 	}
 	if (memory.n_marked)
 		walk_task(task);

@@ -53,13 +53,33 @@ enum bpf_guide {
 };
 #define BPF_GUIDES_MAX 2 /* a power of two, so that an index is easily held within it */
 
-/* The memory of a program. */
+/* Where the search for listeners is: in hash tables of chains of sockets. */
+struct bpf_chains {
+	unsigned long long buckets; /* the next batch of them */
+	unsigned long long node;    /* the next of the chain at hand */
+	unsigned int guide;         /* of the table that comes next */
+	unsigned int n;             /* batches that this one has left */
+	unsigned int stride;        /* bytes of a bucket */
+	unsigned int first;         /* where in a bucket its chain begins */
+	unsigned int at;            /* the next of the batch at hand */
+};
+
+/* Where the walk is: in a descriptor table. */
+struct bpf_walk {
+	unsigned long long array; /* of files */
+	unsigned long long open;  /* of bits */
+	unsigned int base;        /* descriptor of the first slot at hand */
+};
+
+/*
+ * The memory of a program. What loops go by is here as well: of this the verifier knows nothing and
+ * so has nothing to follow, while variables on the stack make it go through a loop again and again.
+ */
 struct bpf_memory {
 	/* In */
-	int guides[BPF_GUIDES_MAX];    /* descriptors; -1: its table need not be searched */
-	int example;                   /* descriptor of a file like those that are wanted */
-	unsigned int wants_namespaces; /* 1: those that tasks are in; 2: every one */
-	struct bpf_filter wanted;      /* inodes */
+	int guides[BPF_GUIDES_MAX]; /* descriptors; -1: its table need not be searched */
+	int example;                /* descriptor of a file like those that are wanted */
+	struct bpf_filter wanted;   /* inodes */
 	/* Out */
 	unsigned int n_finds; /* all that there were: beyond the size of their map they are lost */
 	unsigned int n_tasks;
@@ -74,6 +94,8 @@ struct bpf_memory {
 	struct bpf_filter namespaces;
 	void *last_table, *last_group; /* of the task before */
 	unsigned int has_task;         /* it is in the map of tasks */
+	struct bpf_chains chains;
+	struct bpf_walk walk;
 	void *slots[64];
 	unsigned char buckets[512];
 };

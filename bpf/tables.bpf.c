@@ -4,9 +4,7 @@
 
 static long visit_slot(__u64 i, void *data)
 {
-	struct walk *walk = data;
-
-	visit_file(memory.slots[i & (BITS_OF_A_WORD - 1)], walk->base + i);
+	visit_file(memory.slots[i & (BITS_OF_A_WORD - 1)], memory.walk.base + i);
 	return 0;
 }
 

@@ -44,7 +44,7 @@ static __always_inline void take_namespaces(void)
 {
 	struct net *net = (struct net *)memory.own_net;
 
-	if (memory.wants_namespaces > 1)
+	if (HAS_OPTION(namespaces))
 		bpf_loop(NAMESPACES_MAX, visit_namespace, &net, 0);
 }
 
@@ -64,29 +64,23 @@ static __always_inline int is_shared(struct task_struct *task, struct files_stru
 	return theirs == files || (memory.last_table == files && memory.last_group == leader);
 }
 
-struct walk {
-	struct file **array;
-	unsigned long *open;
-	__u32 base;
-};
-
 /* What a program does with slot `i` of memory.slots. */
 static long visit_slot(__u64 i, void *data);
 
 static long visit_word(__u64 i, void *data)
 {
-	struct walk *walk = data;
+	struct bpf_walk *walk = &memory.walk;
 	unsigned long open = 0;
 
-	if (bpf_probe_read_kernel(&open, sizeof(open), &walk->open[i]))
+	if (bpf_probe_read_kernel(&open, sizeof(open), (unsigned long *)walk->open + i))
 		return 1;
 	if (!open)
 		return 0;
 	if (bpf_probe_read_kernel(memory.slots, sizeof(memory.slots),
-				  &walk->array[i * BITS_OF_A_WORD]))
+				  (struct file **)walk->array + i * BITS_OF_A_WORD))
 		return 1;
 	walk->base = i * BITS_OF_A_WORD;
-	bpf_loop(BITS_OF_A_WORD, visit_slot, walk, 0);
+	bpf_loop(BITS_OF_A_WORD, visit_slot, NULL, 0);
 	return 0;
 }
 
@@ -94,7 +88,6 @@ static __always_inline void walk_task(struct task_struct *task)
 {
 	struct files_struct *files = NULL, *after = NULL;
 	struct fdtable *table = NULL;
-	struct walk walk = {};
 	__u32 first_find;
 	unsigned int n = 0;
 
@@ -107,10 +100,10 @@ static __always_inline void walk_task(struct task_struct *task)
 	take_namespace(task);
 	first_find = memory.n_finds;
 	READ(table, files, fdt);
-	READ(walk.array, table, fd);
-	READ(walk.open, table, open_fds);
+	READ(memory.walk.array, table, fd);
+	READ(memory.walk.open, table, open_fds);
 	READ(n, table, max_fds);
-	bpf_loop((n + BITS_OF_A_WORD - 1) / BITS_OF_A_WORD, visit_word, &walk, 0);
+	bpf_loop((n + BITS_OF_A_WORD - 1) / BITS_OF_A_WORD, visit_word, NULL, 0);
 	if (memory.n_finds == first_find)
 		return;
 	READ(after, task, files);

@@ -173,30 +173,36 @@ static uint32_t take_type(struct btf_name *names, uint32_t n, const char *name, 
 int btf_find(struct btf *btf, struct btf_name *names, uint32_t n, bool with_namesakes)
 {
 	uint64_t letters[1024 / 64] = { 0 };
-	const struct btf_type *type;
-	uint32_t at = btf->types_at, next, n_missing = n;
+	uint32_t at = btf->types_at, next, n_types = 0, n_missing[2] = { 0, 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
 		letters[letters_of(names[i].name) / 64] |= 1ull << letters_of(names[i].name) % 64;
 		names[i].n = 0;
+		n_missing[names[i].is_function]++;
 	}
-	for (btf->n_types = btf->n_marks = 0; (type = type_at(btf, at, &next)); at = next) {
+	btf->n_marks = 0;
+	for (const struct btf_type *type; (type = type_at(btf, at, &next)); at = next) {
 		uint32_t kind = BTF_INFO_KIND(type->info);
+		bool is_function = kind == BTF_KIND_FUNC;
 
-		if (btf->n_types++ % BTF_TYPES_A_MARK == 0 && btf->n_marks < BTF_MARKS_MAX)
+		if (n_types++ % BTF_TYPES_A_MARK == 0 && btf->n_marks < BTF_MARKS_MAX)
 			btf->marks[btf->n_marks++] = at;
-		if (kind != BTF_KIND_STRUCT && kind != BTF_KIND_FUNC)
+		if ((kind != BTF_KIND_STRUCT && !is_function) ||
+		    (!n_missing[is_function] && !with_namesakes))
 			continue;
 		const char *name = string_at(btf, type->name_off);
 		unsigned int l = letters_of(name);
 
 		if (!(letters[l / 64] >> l % 64 & 1))
 			continue;
-		n_missing -= take_type(names, n, name, kind == BTF_KIND_FUNC, at, btf->n_types);
-		if (!n_missing && !with_namesakes)
-			return 0;
+		n_missing[is_function] -= take_type(names, n, name, is_function, at, n_types);
+		if (!n_missing[0] && !n_missing[1] && !with_namesakes)
+			break;
 	}
-	return at != btf->types_end ? -EBADMSG : n_missing ? -ENOENT : 0;
+	btf->n_types = n_types;
+	if (n_missing[0] || n_missing[1] || with_namesakes)
+		return at != btf->types_end ? -EBADMSG : n_missing[0] + n_missing[1] ? -ENOENT : 0;
+	return 0;
 }
 
 /* The offset of a type by its number, 0 where there is none. */

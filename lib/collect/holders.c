@@ -15,9 +15,6 @@
 #include "process.h"
 #include "text.h"
 
-/* The inode of the first PID namespace: PROC_PID_INIT_INO of the kernel's proc_ns.h. */
-#define FIRST_PID_NAMESPACE "pid:[4026531836]"
-
 void holders_found_fini(struct holders_found *found)
 {
 	array_fini(&found->finds);
@@ -170,16 +167,6 @@ static int group_finds(struct holders_found *found, uint32_t *first_of, uint32_t
 	return 0;
 }
 
-/* Whether processes may exist that this /proc does not list at all. */
-static bool is_inner_pid_namespace(const struct hark_source *source)
-{
-	char target[sizeof(FIRST_PID_NAMESPACE)];
-	ssize_t length = readlinkat(source->proc_fd, "self/ns/pid", target, sizeof(target));
-
-	return length > 0 && ((size_t)length != strlen(FIRST_PID_NAMESPACE) ||
-			      memcmp(target, FIRST_PID_NAMESPACE, (size_t)length));
-}
-
 static int note_things(struct hark_snapshot *snapshot, uint32_t n, enum hark_note_why why,
 		       int error, const char *one, const char *many)
 {
@@ -288,7 +275,7 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 	struct blind_spots blind = {
 		.is_complete = !found->n_denied && !found->n_failed && !found->hides_others &&
 			       !found->hit_limit && !found->is_partial,
-		.has_outer_processes = is_inner_pid_namespace(source),
+		.has_outer_processes = process_is_inner(source->proc_fd),
 	};
 	uint32_t *first_of = reallocarray(NULL, n_inodes + 1, sizeof(*first_of));
 	int r;
@@ -402,7 +389,7 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 {
 	struct walk_question question = { .example = -1,
 					  .waits = prospect->is_narrow,
-					  .wants_namespaces = prospect->has_namespaces ? 2 : 1 };
+					  .wants_namespaces = prospect->has_namespaces };
 	uint64_t n_files = count_files(source);
 
 	if (way == HARK_HOLDERS_PROC)

@@ -266,7 +266,7 @@ static int visit_one(struct visit *visit, struct netns *netns)
 		return note_unentered(visit, netns, &row, r);
 	netns->is_done = true;
 	added = begin_row(visit, netns, &row);
-	if (added)
+	if (added && !question->only_counts)
 		collect_switches(source, added);
 	r = added ? question->read(question->data) : -ENOMEM;
 	source->ops->leave(source);
@@ -330,10 +330,11 @@ static int run_thread(struct visit *visit)
 static int find_all(struct visit *visit)
 {
 	struct netns_table *table = &visit->table;
-	int r;
+	int r = 0;
 
 	table->n_denied = 0;
-	r = netns_find_mounts(visit->source, table);
+	if (!visit->question->only_counts)
+		r = netns_find_mounts(visit->source, table);
 	/* What has changed since the walk is only seen by looking anew. */
 	if (r == 0 && visit->question->walk && !visit->is_again) {
 		r = netns_find_by_walk(visit->source, visit->question->walk, table);

@@ -86,6 +86,7 @@ void namespaces_count_members(struct hark_source *source, struct hark_snapshot *
 struct namespaces_question {
 	uint32_t details;  /* of enum hark_detail */
 	struct walk *walk; /* that may know them; NULL: none */
+	bool only_counts;  /* neither their names nor their settings are wanted */
 	/* Whether to read it; its name, inode and mount are known. */
 	bool (*is_wanted)(void *data, const struct hark_namespace *namespace);
 	/*

@@ -148,7 +148,9 @@ static bool wants_any(void *data, const struct hark_namespace *namespace)
 static int count_one(void *data)
 {
 	struct count *count = data;
-	struct collect_filter filter = { .protocols = (1u << HARK_PROTOCOL_N_) - 1 };
+	/* An MPTCP listener is one of TCP, too, and the rest is rare. */
+	struct collect_filter filter = { .protocols = 1u << HARK_PROTOCOL_TCP |
+						      1u << HARK_PROTOCOL_UDP };
 	uint32_t before = count->snapshot->sockets.n;
 	struct hark_error ignored;
 	int r = collect_sockets(count->source, count->snapshot, &filter, &ignored);
@@ -165,7 +167,11 @@ static int count_by_entering(struct hark_source *source, const struct hark_snaps
 {
 	struct count count = { .source = source, .snapshot = snapshot_new() };
 	const struct namespaces_question question = {
-		.walk = walk, .is_wanted = wants_any, .read = count_one, .data = &count
+		.walk = walk,
+		.only_counts = true,
+		.is_wanted = wants_any,
+		.read = count_one,
+		.data = &count,
 	};
 	struct hark_namespace *own;
 	int r;

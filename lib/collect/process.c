@@ -12,6 +12,8 @@
 #include "source.h"
 #include "text.h"
 
+/* The inode of the first PID namespace: PROC_PID_INIT_INO of the kernel's proc_ns.h. */
+#define FIRST_PID_NAMESPACE "pid:[4026531836]"
 /* Fields of /proc/PID/stat that lie between the command's ')' and the start time. */
 #define STAT_FIELDS_TO_START 20
 
@@ -226,4 +228,13 @@ bool process_numbers_are_ours(int proc_fd)
 		return false;
 	target[length] = '\0';
 	return text_to_u64(target, INT32_MAX, &pid) && pid == (uint64_t)getpid();
+}
+
+bool process_is_inner(int proc_fd)
+{
+	char target[sizeof(FIRST_PID_NAMESPACE)];
+	ssize_t length = readlinkat(proc_fd, "self/ns/pid", target, sizeof(target));
+
+	return length > 0 && ((size_t)length != strlen(FIRST_PID_NAMESPACE) ||
+			      memcmp(target, FIRST_PID_NAMESPACE, (size_t)length));
 }

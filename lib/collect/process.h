@@ -40,4 +40,7 @@ int process_set_cgroup(struct hark_process *process, struct arena *arena, const 
  */
 bool process_numbers_are_ours(int proc_fd);
 
+/* Whether we are in a PID namespace within another: /proc does not list every process then. */
+bool process_is_inner(int proc_fd);
+
 #endif

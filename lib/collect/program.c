@@ -12,6 +12,8 @@
 
 /* Structs that a program may read, and the function that it attaches to. */
 #define NAMES_MAX 64
+/* The struct whose members are options. */
+#define OPTIONS "hark_options"
 /* After a million tasks without output the kernel pauses with EAGAIN (bpf_seq_read()). */
 #define PAUSES_MAX (1u << 16)
 
@@ -54,6 +56,8 @@ static uint32_t list_names(const struct program_image *image, struct btf_name *n
 	for (uint32_t i = 0; i < image->n_relos; i++) {
 		uint32_t k = 0;
 
+		if (!strcmp(image->relos[i].type, OPTIONS))
+			continue;
 		while (k < n && strcmp(names[k].name, image->relos[i].type) != 0)
 			k++;
 		if (k == n && n < NAMES_MAX - 1)
@@ -120,6 +124,19 @@ static int relocate(const struct program_image *image, const struct btf *btf, co
 			add_to_instruction(&code[relo->instruction], number);
 	}
 	return 0;
+}
+
+static void set_options(const struct program_image *image, uint32_t options, struct bpf_insn *code)
+{
+	for (uint32_t i = 0; i < image->n_relos; i++) {
+		const struct program_relo *relo = &image->relos[i];
+		uint32_t option = relo->member && !strcmp(relo->member, "nested") ?
+					  PROGRAM_NESTED :
+					  PROGRAM_NAMESPACES;
+
+		if (!strcmp(relo->type, OPTIONS))
+			add_to_instruction(&code[relo->instruction], !!(options & option));
+	}
 }
 
 /* Makes the first of each name's structs one that has all members. */
@@ -236,8 +253,9 @@ static int attach(struct program *program)
 	return call(program->source, BPF_LINK_CREATE, &attr);
 }
 
-static int load(struct program *program, const struct program_image *image, struct bpf_insn *code,
-		const struct program_size *sizes, struct program_failure *retfail)
+static int load(struct program *program, const struct program_image *image, uint32_t options,
+		struct bpf_insn *code, const struct program_size *sizes,
+		struct program_failure *retfail)
 {
 	int target, r = 0;
 
@@ -249,6 +267,7 @@ static int load(struct program *program, const struct program_image *image, stru
 	target = fit(image, program->source->sys_fd, code, retfail);
 	if (target < 0)
 		return target;
+	set_options(image, options, code);
 	for (uint32_t i = 0; i < image->n_uses; i++)
 		code[image->uses[i].instruction].imm = program->map_fds[image->uses[i].map];
 	retfail->step = "loading the program";
@@ -261,7 +280,8 @@ static int load(struct program *program, const struct program_image *image, stru
 }
 
 int program_load(struct program *ret, struct hark_source *source, const struct program_image *image,
-		 const struct program_size *sizes, struct program_failure *retfail)
+		 uint32_t options, const struct program_size *sizes,
+		 struct program_failure *retfail)
 {
 	struct bpf_insn *code = malloc(image->n_code * sizeof(*code));
 	int r = code ? 0 : -ENOMEM;
@@ -272,7 +292,7 @@ int program_load(struct program *ret, struct hark_source *source, const struct p
 		ret->map_fds[i] = -1;
 	if (r == 0) {
 		memcpy(code, image->code, image->n_code * sizeof(*code));
-		r = load(ret, image, code, sizes, retfail);
+		r = load(ret, image, options, code, sizes, retfail);
 	}
 	free(code);
 	if (r < 0)

@@ -15,6 +15,12 @@
 #include "btf.h"
 #include "source.h"
 
+/* What a program is loaded for: bits. The names are those of bpf/kernel.h. */
+enum program_option {
+	PROGRAM_NESTED = 1 << 0,
+	PROGRAM_NAMESPACES = 1 << 1,
+};
+
 enum program_map {
 	PROGRAM_MEMORY, /* one value: the program's variables */
 	PROGRAM_FINDS,
@@ -80,12 +86,13 @@ struct program_failure {
 };
 
 /*
- * Loads a program with maps of these sizes (PROGRAM_MAP_N_ of them). 0 or -errno: -EPERM without
- * CAP_BPF and CAP_PERFMON, -ENOENT where the kernel has no BTF or lacks a struct or member, -EINVAL
- * and -EACCES where the verifier refuses.
+ * Loads a program for these options (enum program_option), with maps of these sizes
+ * (PROGRAM_MAP_N_ of them). 0 or -errno: -EPERM without CAP_BPF and CAP_PERFMON, -ENOENT where the
+ * kernel has no BTF or lacks a struct or member, -EINVAL and -EACCES where the verifier refuses.
  */
 int program_load(struct program *ret, struct hark_source *source, const struct program_image *image,
-		 const struct program_size *sizes, struct program_failure *retfail);
+		 uint32_t options, const struct program_size *sizes,
+		 struct program_failure *retfail);
 void program_unload(struct program *program);
 
 /* Runs it over all tasks once: 0 or -errno. */

@@ -11,6 +11,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "text.h"
 
 #if HAVE_BPF
@@ -86,7 +87,7 @@ static uint64_t expect_finds(const struct walk *walk)
 	uint64_t n_sockets = read_count(walk, "net/sockstat", "sockets: used ");
 	uint64_t n = n_files;
 
-	if (n_sockets && walk->question.example < 0 && walk->question.wants_namespaces < 2 &&
+	if (n_sockets && walk->question.example < 0 && !walk->question.wants_namespaces &&
 	    n_files > n_sockets + SOCKETS_ELSEWHERE)
 		n = n_sockets + SOCKETS_ELSEWHERE;
 	return n + n / 4 + FINDS_AT_LEAST;
@@ -137,9 +138,11 @@ static void close_guides(const struct walk *walk, struct bpf_memory *memory)
 
 static int load(struct walk *walk, struct walk_attempt *attempt)
 {
+	uint32_t options = (walk->question.wants_namespaces ? PROGRAM_NAMESPACES : 0) |
+			   (process_is_inner(walk->source->proc_fd) ? PROGRAM_NESTED : 0);
 	int r = images[attempt->program] ?
 			program_load(&walk->program, walk->source, images[attempt->program],
-				     walk->sizes, &attempt->failure) :
+				     options, walk->sizes, &attempt->failure) :
 			-ENOSYS;
 
 	walk->is_loaded = r == 0;
@@ -168,7 +171,6 @@ static int run(struct walk *walk, struct walk_attempt *attempt, const struct bpf
 		memory = walk->program.maps[PROGRAM_MEMORY];
 		attempt->failure.step = "running the program";
 		open_guides(walk, memory);
-		memory->wants_namespaces = walk->question.wants_namespaces;
 		if (wanted)
 			memory->wanted = *wanted;
 		else

@@ -25,9 +25,9 @@ enum walk_program {
 };
 
 struct walk_question {
-	enum walk_program first;   /* those after it are tried when it cannot be had */
-	bool is_only;              /* no others are tried */
-	uint32_t wants_namespaces; /* 1: those that tasks are in, 2: every one */
+	enum walk_program first; /* those after it are tried when it cannot be had */
+	bool is_only;            /* no others are tried */
+	bool wants_namespaces;   /* every one, not those of tasks alone */
 	int example; /* descriptor of a file like those to be found; -1: sockets are wanted */
 	/* What is wanted; NULL: everything. Where it is told later the walk waits for it. */
 	const struct bpf_filter *wanted;
