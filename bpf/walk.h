@@ -92,12 +92,15 @@ static __always_inline void walk_task(struct task_struct *task)
 	unsigned int n = 0;
 
 	READ(files, task, files);
-	if (!files || is_shared(task, files))
+	if (!files)
+		return;
+	/* Threads share a table as a rule, and may be in another namespace all the same. */
+	take_namespace(task);
+	if (is_shared(task, files))
 		return;
 	take_walked(task);
 	memory.last_table = files;
 	READ(memory.last_group, task, group_leader);
-	take_namespace(task);
 	first_find = memory.n_finds;
 	READ(table, files, fdt);
 	READ(memory.walk.array, table, fd);

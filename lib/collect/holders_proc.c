@@ -39,9 +39,6 @@
 /* The same for one without any descriptor: itself, "." and "..". */
 #define ENTRIES_OF_NONE (ENTRIES_A_DIRECTORY + 2)
 
-/* Links of a directory with a single one below it: itself, its parent's entry, the child's "..". */
-#define LINKS_OF_ONE_TASK 3
-
 struct pass;
 
 struct worker {
@@ -242,7 +239,7 @@ static void visit_tasks(struct worker *worker, uint32_t *pid)
 	worker->n_entries++;
 	snprintf(path, sizeof(path), "%u/task", *pid);
 	if (fstatat(worker->pass->proc_fd, path, &task, 0) < 0 ||
-	    task.st_nlink == LINKS_OF_ONE_TASK)
+	    task.st_nlink == PROCESS_LINKS_OF_ONE_TASK)
 		return;
 	fd = source_open_directory(worker->pass->proc_fd, path);
 	r = fd < 0 ? fd : visit_tasks_of(worker, *pid, fd);

@@ -393,14 +393,15 @@ static int note_visit(struct visit *visit, uint32_t n_gone)
 		r = snapshot_note_things(snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_FAILED, 0,
 					 visit->n_failed, "one network namespace could not be read",
 					 "network namespaces could not be read");
-	if (r == 0)
+	/* From within a PID namespace all those of others are such. */
+	if (r == 0 && !process_is_inner(visit->source->proc_fd))
 		r = snapshot_note_things(
 			snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_UNSUPPORTED, 0,
 			visit->n_unreached,
-			"one network namespace has listeners, but nothing leads into it: "
-			"only their sockets keep it",
+			"nothing leads into one network namespace that has listeners: "
+			"only sockets keep it, or a mount that is out of sight",
 			"network namespaces have listeners, but nothing leads into them: "
-			"only their sockets keep them");
+			"only sockets keep them, or mounts that are out of sight");
 	if (r == 0 && visit->table.hit_limit)
 		r = snapshot_note(snapshot, HARK_NOTE_NAMESPACES, HARK_NOTE_LIMIT, 0,
 				  "there are more network namespaces than are read");

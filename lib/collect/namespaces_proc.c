@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lines.h"
@@ -84,6 +85,36 @@ static int read_link(int dir_fd, const char *path, uint64_t *ret_inode)
 	return netns_parse(target, ret_inode);
 }
 
+/* A thread may be in another namespace than the first one of its process. */
+static int find_threads(struct hark_source *source, struct netns_table *table, uint32_t pid,
+			uint64_t first)
+{
+	uint32_t *tids = NULL, n_tids = 0;
+	struct stat status;
+	char path[48];
+	uint64_t inode;
+	int fd, r = 0;
+
+	snprintf(path, sizeof(path), "%u/task", pid);
+	if (fstatat(source->proc_fd, path, &status, 0) < 0 ||
+	    status.st_nlink == PROCESS_LINKS_OF_ONE_TASK)
+		return 0;
+	fd = source_open_directory(source->proc_fd, path);
+	if (fd < 0)
+		return 0;
+	r = process_list(fd, &tids, &n_tids);
+	for (uint32_t i = 0; i < n_tids && r != -ENOMEM; i++) {
+		snprintf(path, sizeof(path), "%u/ns/net", tids[i]);
+		r = tids[i] == pid ? 0 : read_link(fd, path, &inode);
+		/* By its number alone it is found below /proc, too. */
+		if (r > 0 && inode != first)
+			r = netns_add_process(table, inode, tids[i]);
+	}
+	free(tids);
+	close(fd);
+	return r == -ENOMEM ? r : 0;
+}
+
 int netns_find_processes(struct hark_source *source, struct netns_table *table)
 {
 	uint32_t *pids = NULL, n_pids = 0;
@@ -93,10 +124,17 @@ int netns_find_processes(struct hark_source *source, struct netns_table *table)
 
 	for (uint32_t i = 0; i < n_pids && r != -ENOMEM; i++) {
 		snprintf(path, sizeof(path), "%u/ns/net", pids[i]);
+		inode = 0;
 		r = read_link(source->proc_fd, path, &inode);
-		table->n_denied += r == -EACCES || r == -EPERM;
+		if (r == -EACCES || r == -EPERM) {
+			table->n_denied++;
+			continue;
+		}
 		if (r > 0)
 			r = netns_add_process(table, inode, pids[i]);
+		/* Also where the first thread has ended, and is in none any more. */
+		if (r != -ENOMEM)
+			r = find_threads(source, table, pids[i], inode);
 	}
 	free(pids);
 	return r == -ENOMEM ? r : 0;

@@ -14,7 +14,7 @@ static int take(struct netns_table *table, const struct bpf_task *task, const st
 {
 	switch (find->fd) {
 	case BPF_FIND_NAMESPACE:
-		return task ? netns_add_process(table, find->inode, task->pid) :
+		return task ? netns_add_process(table, find->inode, task->tid) :
 			      netns_add(table, find->inode);
 	case BPF_FIND_LISTENER:
 		return netns_add_listener(table, find->inode);
@@ -93,6 +93,9 @@ int netns_find_by_walk(struct hark_source *source, struct walk *walk, struct net
 	struct bpf_filter *filter = calloc(1, sizeof(*filter));
 	int r = filter ? walk_wait(walk, NULL) : -ENOMEM;
 
+	/* It is brought no thread that shares a table, and no task that has nothing open. */
+	if (r == 0 && walk_ran(walk) == WALK_FILES)
+		r = -EOPNOTSUPP;
 	if (r == 0)
 		r = take_namespaces(table, walk);
 	if (r == 0 && fill_filter(table, filter))

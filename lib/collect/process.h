@@ -10,6 +10,11 @@
 /* Longest command line that is kept. */
 #define PROCESS_COMMAND_LINE_MAX 4096
 
+/*
+ * Links of /proc/PID/task with a single one below it: itself, its parent's entry, the child's "..".
+ */
+#define PROCESS_LINKS_OF_ONE_TASK 3
+
 /* What the readings of one thread share. */
 struct process_reader {
 	struct arena *arena;      /* where texts go */
@@ -27,7 +32,10 @@ struct process_reader {
  */
 int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret);
 
-/* All pids that /proc lists, to be freed: 0; -ENOENT without a /proc; another -errno. */
+/*
+ * All pids that /proc lists, or all tids of a directory of tasks, to be freed: 0; -ENOENT without a
+ * /proc; another -errno.
+ */
 int process_list(int proc_fd, uint32_t **ret_pids, uint32_t *ret_n);
 
 /* Sets cgroup, unit, container, runtime and pod from a path. 0 or -ENOMEM. */

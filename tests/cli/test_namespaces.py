@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 import harness
 from harness import (case, child, expect, expect_equal, hark, listen, main, needs_real_root, udp,
@@ -23,6 +24,7 @@ def own_inode(pid="self"):
     return os.stat(f"/proc/{pid}/ns/net").st_ino
 
 
+WAYS = ("auto", "none", "proc", "bpf", "bpf-marks", "bpf-tables", "bpf-files")
 # The namespace that this program began in stays open, for the way back; nobody listens there.
 HOME = own_inode()
 
@@ -90,17 +92,38 @@ def processes():
     with world(), child(alone(lambda: [listen("127.0.0.1", 4001), udp("::", 4002)])) as pid:
         mine = listen("0.0.0.0", 4001)
         everything = {own_inode(): [4001], own_inode(pid): [4001, 4002]}
-        for words in (("-A",), ("--all-namespaces", "--no-holders")):
-            answer = hark("--json", *words)
+        for way in WAYS:
+            answer = hark("--json", "--all-namespaces", "--holders", way)
             expect_equal(ports_of(answer), everything, answer)
             expect_equal([(n["netns"], n["read"]) for n in namespaces_of(answer)],
                          [(own_inode(), True), (own_inode(pid), True)], answer)
-            expect(answer.document["complete"], answer)
-            expect_equal(answer.err, "")
+            # Which way may be gone is another matter.
+            if not way.startswith("bpf"):
+                expect(answer.document["complete"], answer)
+                expect_equal(answer.err, "")
         holders = {r["netns"]: [h["pid"] for h in r["holders"]] for r in hark("--json", "-A").sockets}
         expect_equal(holders, {own_inode(): [os.getpid()], own_inode(pid): [pid]})
         expect_equal(hark("--json").ports, [4001], "without -A")
         mine.close()
+
+
+@case
+def threads():
+    """so is one that a thread alone is in"""
+    def serve():
+        def enter():
+            kept.extend(alone(lambda: [listen("127.0.0.1", 4020), os.stat("/proc/thread-self/ns/net").st_ino])())
+            ready.set()
+            signal.pause()
+        kept, ready = [], threading.Event()
+        threading.Thread(target=enter, daemon=True).start()
+        ready.wait()
+        return kept
+    with world(), child(serve) as pid:
+        for way in WAYS:
+            answer = hark("--json", "-A", "--holders", way)
+            expect_equal([ports for _, ports in ports_of(answer).items()], [[4020]], answer)
+            expect(own_inode(pid) not in ports_of(answer), answer)
 
 
 @case
@@ -152,10 +175,13 @@ def descriptors():
         other = Netns()
         with other:
             kept = listen("127.0.0.1", 4005)
-        answer = hark("--json", "-A")
-        expect_equal(ports_of(answer), {other.inode: [4005]}, answer)
-        expect_equal(answer.sockets[0]["holders"][0]["pid"], os.getpid(), answer)
-        expect_equal(ports_of(hark("--json", "-A", "--no-holders")), {})
+        for way in WAYS:
+            answer = hark("--json", "-A", "--holders", way)
+            if way == "none":
+                expect_equal(ports_of(answer), {}, answer)
+                continue
+            expect_equal(ports_of(answer), {other.inode: [4005]}, (way, answer))
+        expect_equal(hark("--json", "-A").sockets[0]["holders"][0]["pid"], os.getpid())
         kept.close()
         other.close()
 

@@ -192,13 +192,24 @@ static void test_processes(void **state)
 	fixture_link(kernel->source.proc_fd, "11/ns/net", "mnt:[4026532003]");
 	fixture_write(kernel->source.proc_fd, "12/comm", "no link\n");
 	fixture_link(kernel->source.proc_fd, "net/ns/net", "net:[4026532004]");
+	/* Threads that are elsewhere than the first one, which may have ended. */
+	fixture_link(kernel->source.proc_fd, "20/ns/net", "net:[4026531840]");
+	fixture_link(kernel->source.proc_fd, "20/task/20/ns/net", "net:[4026531840]");
+	fixture_link(kernel->source.proc_fd, "20/task/21/ns/net", "net:[4026531840]");
+	fixture_link(kernel->source.proc_fd, "20/task/22/ns/net", "net:[4026532003]");
+	fixture_link(kernel->source.proc_fd, "30/task/31/ns/net", "net:[4026532005]");
+	fixture_link(kernel->source.proc_fd, "30/task/32/ns/net", "net:[4026532005]");
 	assert_int_equal(netns_find_processes(&kernel->source, &table), 0);
-	assert_int_equal(table.items.n, 2);
+	assert_int_equal(table.items.n, 4);
 	assert_int_equal(table.n_denied, 0);
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < 4; i++) {
 		const struct netns *netns = &table.items.items[i];
 
-		assert_int_equal(netns->n_pids, netns->inode == BLUE ? 3 : 1);
+		assert_int_equal(netns->n_pids, netns->inode == BLUE       ? 3 :
+						netns->inode == 4026532005 ? 2 :
+									     1);
+		if (netns->inode == GREY)
+			assert_int_equal(netns->pids[0], 22);
 	}
 	netns_table_fini(&table);
 }
