@@ -134,7 +134,7 @@ struct visit {
 	struct process_reader reader;
 	uint32_t n_denied, n_failed; /* namespaces */
 	uint32_t n_unreached;        /* with listeners in them */
-	bool is_again;
+	bool is_again, has_walked;
 	int error; /* -ENOMEM: stop */
 };
 
@@ -330,6 +330,7 @@ static int run_thread(struct visit *visit)
 static int find_all(struct visit *visit)
 {
 	struct netns_table *table = &visit->table;
+	bool with_all;
 	int r = 0;
 
 	table->n_denied = 0;
@@ -338,14 +339,19 @@ static int find_all(struct visit *visit)
 	/* What has changed since the walk is only seen by looking anew. */
 	if (r == 0 && visit->question->walk && !visit->is_again) {
 		r = netns_find_by_walk(visit->source, visit->question->walk, table);
+		visit->has_walked = r == 0;
 		if (r == 0 || r == -ENOMEM)
 			return r;
 		r = 0;
 	}
+	/*
+	 * Who spares the holders for the sake of time means to spare these, which take more; and to
+	 * look anew for one that is gone is not worth it.
+	 */
+	with_all = visit->question->details & HARK_DETAIL_HOLDERS && !visit->has_walked;
 	if (r == 0)
-		r = netns_find_processes(visit->source, table);
-	/* Who spares the descriptors for the holders' sake means to spare them. */
-	if (r == 0 && visit->question->details & HARK_DETAIL_HOLDERS)
+		r = netns_find_processes(visit->source, table, with_all);
+	if (r == 0 && with_all)
 		r = netns_find_descriptors(visit->source, table);
 	return r;
 }

@@ -55,7 +55,7 @@ bool netns_has_way(const struct netns *netns);
 
 /* The searches. What cannot be read is passed over, or counted. 0 or -ENOMEM. */
 int netns_find_mounts(struct hark_source *source, struct netns_table *table);
-int netns_find_processes(struct hark_source *source, struct netns_table *table);
+int netns_find_processes(struct hark_source *source, struct netns_table *table, bool with_threads);
 int netns_find_descriptors(struct hark_source *source, struct netns_table *table);
 
 /*

@@ -115,7 +115,7 @@ static int find_threads(struct hark_source *source, struct netns_table *table, u
 	return r == -ENOMEM ? r : 0;
 }
 
-int netns_find_processes(struct hark_source *source, struct netns_table *table)
+int netns_find_processes(struct hark_source *source, struct netns_table *table, bool with_threads)
 {
 	uint32_t *pids = NULL, n_pids = 0;
 	char path[32];
@@ -133,7 +133,7 @@ int netns_find_processes(struct hark_source *source, struct netns_table *table)
 		if (r > 0)
 			r = netns_add_process(table, inode, pids[i]);
 		/* Also where the first thread has ended, and is in none any more. */
-		if (r != -ENOMEM)
+		if (r != -ENOMEM && with_threads)
 			r = find_threads(source, table, pids[i], inode);
 	}
 	free(pids);

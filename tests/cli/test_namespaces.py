@@ -122,6 +122,9 @@ def threads():
     with world(), child(serve) as pid:
         for way in WAYS:
             answer = hark("--json", "-A", "--holders", way)
+            if way == "none":
+                expect_equal(ports_of(answer), {}, answer)
+                continue
             expect_equal([ports for _, ports in ports_of(answer).items()], [[4020]], answer)
             expect(own_inode(pid) not in ports_of(answer), answer)
 

@@ -199,7 +199,11 @@ static void test_processes(void **state)
 	fixture_link(kernel->source.proc_fd, "20/task/22/ns/net", "net:[4026532003]");
 	fixture_link(kernel->source.proc_fd, "30/task/31/ns/net", "net:[4026532005]");
 	fixture_link(kernel->source.proc_fd, "30/task/32/ns/net", "net:[4026532005]");
-	assert_int_equal(netns_find_processes(&kernel->source, &table), 0);
+	assert_int_equal(netns_find_processes(&kernel->source, &table, false), 0);
+	assert_int_equal(table.items.n, 2);
+	netns_table_fini(&table);
+	table = (struct netns_table){ .own = OWN };
+	assert_int_equal(netns_find_processes(&kernel->source, &table, true), 0);
 	assert_int_equal(table.items.n, 4);
 	assert_int_equal(table.n_denied, 0);
 	for (uint32_t i = 0; i < 4; i++) {
