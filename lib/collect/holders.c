@@ -360,11 +360,11 @@ static int by_walk(struct holders_question *question, struct walk *walk,
 
 /*
  * Open files of the whole host below which /proc is as fast as a program that must be loaded first,
- * and those below which the longer loading of the larger program (1.2 ms) is not made up for by
+ * and those below which the longer loading of the larger program (0.8 ms) is not made up for by
  * the faster walk (45 ns a file). docs/benchmarks.md has the measurement.
  */
 #define FILES_WORTH_A_PROGRAM 500
-#define FILES_WORTH_MARKS     30000
+#define FILES_WORTH_MARKS     20000
 
 static uint64_t count_files(const struct hark_source *source)
 {
@@ -394,8 +394,10 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 
 	if (way == HARK_HOLDERS_PROC)
 		return NULL;
-	if (way == HARK_HOLDERS_AUTO && (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
-								  !prospect->has_namespaces)))
+	/* While connections are dumped, or for more than the holders, a program costs no time. */
+	if (way == HARK_HOLDERS_AUTO &&
+	    (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
+				      !prospect->has_namespaces && !prospect->has_connections)))
 		return NULL;
 	question.first = prospect->has_connections || n_files < FILES_WORTH_MARKS ? WALK_TABLES :
 										    WALK_MARKS;
