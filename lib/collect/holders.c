@@ -405,7 +405,11 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 		question.first = WALK_MARKS + (way - HARK_HOLDERS_BPF_MARKS);
 		question.is_only = true;
 	}
-	return walk_begin(source, &question, true);
+	/*
+	 * A thread is worth it beside a dump of connections: to wake another processor, and then
+	 * this one, takes longer than a dump of listeners.
+	 */
+	return walk_begin(source, &question, prospect->has_connections);
 }
 
 void holders_end(struct walk *walk)
