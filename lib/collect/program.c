@@ -48,6 +48,58 @@ static int call(struct hark_source *source, int command, union bpf_attr *attr)
 	return source->ops->bpf(source, command, attr, sizeof(*attr));
 }
 
+#define WORDS_OF_A_NAME 3
+
+/*
+ * The number of a function of the kernel, by a program that asks for it (Linux 5.14): 0.3 ms. The
+ * kernel has an index of its types; without, all types before the functions are to be gone through.
+ * 0 where that cannot be had.
+ */
+static uint32_t ask_for_function(struct hark_source *source, const char *name)
+{
+	const struct bpf_insn end[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 1, .imm = -8 * WORDS_OF_A_NAME },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = (int)strlen(name) + 1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = BTF_KIND_FUNC },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 4 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_btf_find_by_name_kind },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct bpf_insn code[3 * WORDS_OF_A_NAME + sizeof(end) / sizeof(*end)];
+	uint64_t words[WORDS_OF_A_NAME] = { 0 };
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_SYSCALL,
+				.insns = (uintptr_t)code,
+				.insn_cnt = sizeof(code) / sizeof(*code),
+				.license = (uintptr_t) "Dual MIT/GPL",
+				.prog_flags = BPF_F_SLEEPABLE };
+	union bpf_attr run = { .test = { .retval = 0 } };
+	int fd, r;
+
+	if (strlen(name) >= sizeof(words))
+		return 0;
+	memcpy(words, name, strlen(name));
+	/* The name is put on the stack, a word at a time. */
+	for (int i = 0; i < WORDS_OF_A_NAME; i++) {
+		code[3 * i] = (struct bpf_insn){ .code = BPF_LD | BPF_DW | BPF_IMM,
+						 .dst_reg = 1,
+						 .imm = (int32_t)words[i] };
+		code[3 * i + 1] = (struct bpf_insn){ .imm = (int32_t)(words[i] >> 32) };
+		code[3 * i + 2] = (struct bpf_insn){ .code = BPF_STX | BPF_MEM | BPF_DW,
+						     .dst_reg = 10,
+						     .src_reg = 1,
+						     .off = (int16_t)(8 * (i - WORDS_OF_A_NAME)) };
+	}
+	memcpy(code + 3 * WORDS_OF_A_NAME, end, sizeof(end));
+	fd = call(source, BPF_PROG_LOAD, &load);
+	if (fd < 0)
+		return 0;
+	run.test.prog_fd = (uint32_t)fd;
+	r = call(source, BPF_PROG_RUN, &run);
+	close(fd);
+	return r < 0 || (int32_t)run.test.retval < 0 ? 0 : run.test.retval;
+}
+
 /* The names that the relocations speak of, each once; the function comes last. */
 static uint32_t list_names(const struct program_image *image, struct btf_name *names)
 {
@@ -159,33 +211,35 @@ static int check(const struct program_image *image, const struct btf *btf, struc
 /*
  * The number of the target; the instructions fit this kernel then.
  */
-static int fit(const struct program_image *image, int sys_fd, struct bpf_insn *code,
+static int fit(const struct program_image *image, struct hark_source *source, struct bpf_insn *code,
 	       struct program_failure *retfail)
 {
 	struct btf_name names[NAMES_MAX];
 	struct btf *btf = malloc(sizeof(*btf));
-	uint32_t n = list_names(image, names);
-	int r = btf ? btf_open(btf, sys_fd) : -ENOMEM;
+	uint32_t n = list_names(image, names), asked = 0, n_sought;
+	int r = btf ? btf_open(btf, source->sys_fd) : -ENOMEM;
 
 	retfail->step = "reading the kernel's types";
 	if (r < 0) {
 		free(btf);
 		return r;
 	}
-	r = btf_find(btf, names, n, false);
-	for (uint32_t i = 0; i < n && r == -ENOENT && !retfail->what; i++)
+	asked = ask_for_function(source, image->target);
+	n_sought = asked ? n - 1 : n;
+	r = btf_find(btf, names, n_sought, false);
+	for (uint32_t i = 0; i < n_sought && r == -ENOENT && !retfail->what; i++)
 		if (!names[i].n)
 			retfail->what = names[i].name;
 	if (r == 0)
 		r = check(image, btf, names, n - 1, retfail);
 	/* The first struct of a name was another: the right one comes later. */
-	if (r == -ENOENT && btf_find(btf, names, n, true) == 0)
+	if (r == -ENOENT && btf_find(btf, names, n_sought, true) == 0)
 		r = check(image, btf, names, n - 1, retfail);
 	for (uint32_t i = 0; i + 1 < n && r == 0; i++)
 		r = relocate(image, btf, names[i].name, names[i].at[0], code, retfail);
 	btf_close(btf);
 	free(btf);
-	return r < 0 ? r : (int)names[n - 1].id;
+	return r < 0 ? r : (int)(asked ? asked : names[n - 1].id);
 }
 
 static int create_map(struct program *program, enum program_map map,
@@ -264,7 +318,7 @@ static int load(struct program *program, const struct program_image *image, uint
 		r = create_map(program, (enum program_map)i, &sizes[i]);
 	if (r < 0)
 		return r;
-	target = fit(image, program->source->sys_fd, code, retfail);
+	target = fit(image, program->source, code, retfail);
 	if (target < 0)
 		return target;
 	set_options(image, options, code);
