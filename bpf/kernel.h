@@ -57,6 +57,7 @@ struct list_head {
 	struct list_head *next;
 };
 struct ns_common {
+	void *stashed; /* the nsfs file, while it is open or mounted */
 	const void *ops;
 	unsigned int inum;
 };

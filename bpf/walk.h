@@ -19,8 +19,9 @@
 #define NAMESPACES_MAX (1 << 20)
 
 /*
- * All network namespaces hang together, those too that no task is in. The head of their list is in
- * none of them: what would be around it has other operations.
+ * All network namespaces hang together, those too that no task is in. Of these only what has a file
+ * may be reached by a descriptor or a mount. The head of their list is in none of them: what would be
+ * around it has other operations.
  */
 static long visit_namespace(__u64 i, void *data)
 {
@@ -28,6 +29,7 @@ static long visit_namespace(__u64 i, void *data)
 	struct list_head *next = NULL;
 	struct net **net = data;
 	const void *operations = NULL, *expected = NULL;
+	void *stashed = NULL;
 
 	READ(next, *net, list.next);
 	*net = (void *)next - bpf_core_field_offset(struct net, list);
@@ -35,7 +37,8 @@ static long visit_namespace(__u64 i, void *data)
 		return 1;
 	READ(expected, own, ns.ops);
 	READ(operations, *net, ns.ops);
-	if (operations == expected)
+	READ(stashed, *net, ns.stashed);
+	if (operations == expected && stashed)
 		take_net(*net, BPF_FIND_NAMESPACE);
 	return 0;
 }

@@ -73,6 +73,8 @@ int netns_add(struct netns_table *table, uint64_t inode)
 	struct netns *netns;
 	int r = find_row(table, inode, &netns);
 
+	if (r > 0)
+		netns->has_file = true;
 	return r < 0 ? r : 0;
 }
 
@@ -312,7 +314,7 @@ static void *visit_all(void *data)
 
 /*
  * Keeps the calling thread, and one that it makes, on the processor that it is on: as the one waits
- * for the other, there is nothing to be gained from waking another, which takes up to a millisecond.
+ * for the other, nothing is gained from waking another, which takes up to a millisecond.
  */
 static void stay_here(cpu_set_t *ret_before)
 {

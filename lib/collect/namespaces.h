@@ -23,6 +23,7 @@ struct netns {
 	bool is_done;        /* it was read, or never can be */
 	bool is_gone;        /* no way led in */
 	bool has_listeners;  /* it is known to */
+	bool has_file;       /* some descriptor or mount keeps it, perhaps */
 };
 
 /* All zero is empty, but `own` has to be set. */

@@ -45,7 +45,7 @@ static uint32_t fill_filter(const struct netns_table *table, struct bpf_filter *
 		const struct netns *netns = &table->items.items[i];
 		uint32_t bit = BPF_FILTER_HASH(netns->inode);
 
-		if (netns_has_way(netns))
+		if (netns_has_way(netns) || !netns->has_file)
 			continue;
 		filter->words[bit / 64] |= 1ull << bit % 64;
 		n++;
