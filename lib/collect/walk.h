@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A walk through the descriptor tables of all tasks by a BPF program, on a thread of its own while
- * other things are read: loading a program takes as long as dumping the sockets of a small host.
+ * A walk through the descriptor tables of all tasks by a BPF program; on a thread of its own, if
+ * something else takes long enough meanwhile.
  */
 #ifndef WALK_H
 #define WALK_H
