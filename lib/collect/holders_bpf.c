@@ -32,12 +32,9 @@ static void fill_filter(const struct scan *scan, struct bpf_filter *filter)
 	const struct holders_question *question = scan->question;
 
 	*filter = (struct bpf_filter){ 0 };
-	for (uint32_t i = 0; i < question->inodes->n; i++) {
-		uint32_t bit = BPF_FILTER_HASH(question->list[i].inode);
-
+	for (uint32_t i = 0; i < question->inodes->n; i++)
 		if (!scan->is_settled[i])
-			filter->words[bit / 64] |= 1ull << bit % 64;
-	}
+			walk_want(filter, question->list[i].inode);
 }
 
 /* Whether the task in the process whose /proc/PID is open still has what the program found. */

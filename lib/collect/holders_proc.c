@@ -17,7 +17,6 @@
 #include <linux/kcmp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -29,6 +28,7 @@
 
 #include "process.h"
 #include "text.h"
+#include "thread.h"
 
 #define THREADS_MAX 8
 /* Entries that the first thread reads alone: what they cost (0.5 ms) is worth starting others. */
@@ -335,22 +335,15 @@ static struct worker *new_worker(struct pass *pass)
 /* As many of them as there can be: with fewer it merely takes longer. */
 static void start_others(struct pass *pass)
 {
-	sigset_t all, before;
-
 	pass->has_started = true;
-	/* Signals are the program's business, not a library thread's. */
-	sigfillset(&all);
-	if (pthread_sigmask(SIG_SETMASK, &all, &before))
-		return;
 	for (uint32_t i = 1; i < pass->n_allowed; i++) {
 		if (!pass->workers[i])
 			pass->workers[i] = new_worker(pass);
 		if (!pass->workers[i] ||
-		    pthread_create(&pass->workers[i]->thread, NULL, work, pass->workers[i]))
+		    thread_start(&pass->workers[i]->thread, work, pass->workers[i]) < 0)
 			break;
 		pass->workers[i]->is_running = true;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Visits all pids once. */

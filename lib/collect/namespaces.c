@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "collect.h"
 #include "process.h"
 #include "text.h"
+#include "thread.h"
 
 #define NAMESPACES_MAX (1u << 16)
 /* Where `ip netns` mounts them; what else stands there is called by its name, too. */
@@ -343,23 +343,16 @@ static void *start(void *data)
 	return visit_all(visit);
 }
 
-/* Signals are the program's business, not a library thread's. */
 static int run_thread(struct visit *visit)
 {
-	sigset_t all, before;
 	pthread_t thread;
 	int r;
 
-	sigfillset(&all);
-	r = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (r)
-		return -r;
 	stay_here(&visit->cpus);
-	r = pthread_create(&thread, NULL, start, visit);
+	r = thread_start(&thread, start, visit);
 	leave_here(&visit->cpus);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
-		return -r;
+	if (r < 0)
+		return r;
 	pthread_join(thread, NULL);
 	return visit->error;
 }

@@ -43,11 +43,10 @@ static uint32_t fill_filter(const struct netns_table *table, struct bpf_filter *
 
 	for (uint32_t i = 0; i < table->items.n; i++) {
 		const struct netns *netns = &table->items.items[i];
-		uint32_t bit = BPF_FILTER_HASH(netns->inode);
 
 		if (netns_has_way(netns) || !netns->has_file)
 			continue;
-		filter->words[bit / 64] |= 1ull << bit % 64;
+		walk_want(filter, (uint32_t)netns->inode);
 		n++;
 	}
 	return n;

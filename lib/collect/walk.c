@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +12,7 @@
 
 #include "process.h"
 #include "text.h"
+#include "thread.h"
 
 #if HAVE_BPF
 #include "files.bpf.h"
@@ -214,18 +214,12 @@ struct walk *walk_begin(struct hark_source *source, const struct walk_question *
 			bool on_thread)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
-	sigset_t all, before;
 
 	if (!walk)
 		return NULL;
 	walk->source = source;
 	walk->question = *question;
-	/* Signals are the program's business, not a library thread's. */
-	sigfillset(&all);
-	if (on_thread && !pthread_sigmask(SIG_SETMASK, &all, &before)) {
-		walk->is_on_thread = !pthread_create(&walk->thread, NULL, work, walk);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	walk->is_on_thread = on_thread && thread_start(&walk->thread, work, walk) == 0;
 	if (!walk->is_on_thread)
 		work(walk);
 	return walk;

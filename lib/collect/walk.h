@@ -24,6 +24,13 @@ enum walk_program {
 	WALK_PROGRAM_N_,
 };
 
+static inline void walk_want(struct bpf_filter *filter, uint32_t inode)
+{
+	uint32_t bit = BPF_FILTER_HASH(inode);
+
+	filter->words[bit / 64] |= 1ull << bit % 64;
+}
+
 struct walk_question {
 	enum walk_program first; /* those after it are tried when it cannot be had */
 	bool is_only;            /* no others are tried */
