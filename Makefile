@@ -4,8 +4,9 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
 # Developers' builds: a warning is an error, and the sanitizers watch.
 STRICT = --werror -Dtests=true
+OPTIONS =
 SANITIZE = -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all
-STYLED = $(wildcard cli lib render include docs/examples tests)
+STYLED = $(wildcard cli compat lib render include docs/examples tests)
 
 all: build/build.ninja
 	@meson compile -C build
@@ -14,7 +15,7 @@ help:
 	@echo 'make                build build/hark'
 	@echo 'make run            install what is missing, build, list the listeners of this machine'
 	@echo 'make test           install what is missing, run every test, sanitizers included'
-	@echo 'make install        to PREFIX ($(PREFIX)), below DESTDIR'
+	@echo 'make install        to PREFIX ($(PREFIX)), below DESTDIR; OPTIONS: those of Meson, -D...'
 	@echo 'make bench          measure against ss, netstat and lsof'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make bless          rewrite the golden files and the kept costs from those of today'
@@ -52,7 +53,7 @@ format:
 
 # The prefix is also written into the pkg-config file, so a new one configures again.
 install: all
-	@meson configure build --prefix '$(PREFIX)'
+	@meson configure build --prefix '$(PREFIX)' $(OPTIONS)
 	@meson install -C build
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 

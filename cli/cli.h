@@ -28,7 +28,9 @@ enum {
 struct command {
 	const char *name;
 	int (*run)(const struct options *options); /* returns a status; NULL: not in this version */
-	unsigned int bit;                          /* FOR_... */
+	/* Reads its own command line instead: see compat/compat.h. */
+	int (*personality)(int argc, char **argv);
+	unsigned int bit; /* FOR_... */
 	const char *arguments;
 	const char *help; /* one line */
 };

@@ -60,7 +60,7 @@ static void write_commands(struct out *out)
 
 	out_text(out, "Commands:\n");
 	for (size_t i = 0; (command = command_at(i)); i++) {
-		if (!command->run)
+		if (!command->help)
 			continue;
 		out_text(out, "  ");
 		write_padded(out, command->name, 10);
@@ -110,10 +110,13 @@ int help_run(const struct options *options)
 	struct suggestion suggestion = { .word = options->n_words ? options->words[0] : "" };
 	const struct command *command = options->n_words ? command_find(options->words[0]) : NULL;
 
+	if (command && command->personality)
+		return command->personality(2, (char *[]){ options->words[0], (char[]){ "--help" },
+							   NULL });
 	if (!options->n_words || (command && command->run))
 		return help_print(command);
 	for (size_t i = 0; (command = command_at(i)); i++)
-		if (command->run)
+		if (command->help)
 			suggest_offer(&suggestion, command->name);
 	if (suggestion.best)
 		complain("there is no command \"%s\": did you mean \"%s\"?", suggestion.word,

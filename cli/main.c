@@ -10,18 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "escape.h"
 #include "options.h"
 
 static const struct command commands[] = {
-	{ "list", list_run, FOR_LIST, "[OPTIONS] [SELECTOR...]",
+	{ "list", list_run, NULL, FOR_LIST, "[OPTIONS] [SELECTOR...]",
 	  "the listeners of this host, and who answers what" },
-	{ "explain", explain_run, FOR_EXPLAIN, "[OPTIONS] SELECTOR...",
+	{ "explain", explain_run, NULL, FOR_EXPLAIN, "[OPTIONS] SELECTOR...",
 	  "why a port is, or is not, reachable, in plain words" },
-	{ "demo", demo_run, FOR_DEMO, "",
+	{ "demo", demo_run, NULL, FOR_DEMO, "",
 	  "the riddle that hark was made for, with real sockets, and solved" },
-	{ "help", help_run, FOR_HELP, "[COMMAND]", "help on a command" },
-	{ "version", version_run, FOR_VERSION, "", "the version" },
+	{ "help", help_run, NULL, FOR_HELP, "[COMMAND]", "help on a command" },
+	{ "version", version_run, NULL, FOR_VERSION, "", "the version" },
+	{ .name = "netstat",
+	  .personality = netstat_main,
+	  .help = "sockets as netstat shows them, by netstat's options" },
+	{ .name = "lsof",
+	  .personality = lsof_main,
+	  .help = "open sockets as lsof shows them, by lsof's options" },
 	/* Names that no version may take for those of processes. */
 	{ .name = "probe" },
 	{ .name = "bind" },
@@ -29,8 +36,6 @@ static const struct command commands[] = {
 	{ .name = "top" },
 	{ .name = "watch" },
 	{ .name = "kill" },
-	{ .name = "netstat" },
-	{ .name = "lsof" },
 	{ .name = "ss" },
 };
 
@@ -90,16 +95,36 @@ static void open_standard_files(void)
 			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* The program that we are to be: by the name that we were called by, or by the first word. */
+static const struct command *find_personality(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+	const struct command *command = command_find(slash ? slash + 1 : word);
+
+	return command && command->personality ? command : NULL;
+}
+
 int main(int argc, char **argv)
 {
+	const struct command *personality;
 	struct options options;
 	struct hark_error error;
 
 	open_standard_files();
 	/* A reader that went away (`hark | head -1`) is nobody's error, whoever started us. */
 	signal(SIGPIPE, SIG_DFL);
+	for (int i = 0; i < 2 && i < argc; i++) {
+		personality = find_personality(argv[i]);
+		if (personality)
+			return personality->personality(argc - i, argv + i);
+	}
 	if (options_parse(argc, argv, &options, &error) < 0) {
 		complain("%s", error.text);
+		return STATUS_USAGE;
+	}
+	if (options.command->personality) {
+		complain("%s has options of its own, and comes first: hark %s ...",
+			 options.command->name, options.command->name);
 		return STATUS_USAGE;
 	}
 	if (!options.command->run) {

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-STYLED = ("cli", "lib", "render", "include", "docs/examples", "tests")
+STYLED = ("cli", "compat", "lib", "render", "include", "docs/examples", "tests")
 OTHER = ("man", "completions", "docs", "packaging", "scripts", ".ci")
 TEXTS = (".c", ".h", ".py", ".build", ".md")
 SPACED = (".py", ".build")
@@ -19,13 +19,14 @@ COLUMNS = 100
 
 # A second net under Meson's include paths: the folders that a layer must not include from.
 BARRED = {
-    "lib/core": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "render", "cli"),
-    "lib/model": ("lib/collect", "lib/judge", "lib/firewall", "render", "cli"),
-    "lib/collect": ("lib/judge", "lib/firewall", "render", "cli"),
-    "lib/judge": ("lib/collect", "render", "cli"),
-    "lib/firewall": ("lib/collect", "render", "cli"),
-    "include": ("lib", "render", "cli"),
-    "render": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "cli"),
+    "lib/core": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "render", "compat", "cli"),
+    "lib/model": ("lib/collect", "lib/judge", "lib/firewall", "render", "compat", "cli"),
+    "lib/collect": ("lib/judge", "lib/firewall", "render", "compat", "cli"),
+    "lib/judge": ("lib/collect", "render", "compat", "cli"),
+    "lib/firewall": ("lib/collect", "render", "compat", "cli"),
+    "include": ("lib", "render", "compat", "cli"),
+    "render": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "compat", "cli"),
+    "compat": ("lib/model", "lib/collect", "lib/judge", "lib/firewall", "cli"),
     "cli": ("lib/model", "lib/collect", "lib/judge", "lib/firewall"),
 }
 KERNEL = re.compile(r"<(linux|asm|libmnl)/")
@@ -155,11 +156,11 @@ def headers_alone():
     """each header compiles alone; the public ones as C++ too"""
     include = ["-D_GNU_SOURCE"]
     layers = (p for p in (ROOT / "lib").iterdir() if p.is_dir())
-    for folder in (ROOT / "include", ROOT / "render", ROOT / "cli", ROOT / "bpf", *layers):
+    for folder in (ROOT / "include", ROOT / "render", ROOT / "compat", ROOT / "cli", ROOT / "bpf", *layers):
         include += ["-I", folder]
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
     public = sources("include")
-    ways = [(["clang", "-std=gnu11", "-x", "c"], public + sources("lib", "render", "cli")),
+    ways = [(["clang", "-std=gnu11", "-x", "c"], public + sources("lib", "render", "compat", "cli")),
             (["gcc", "-std=c11", "-x", "c"], public),
             (["clang++", "-std=c++11", "-x", "c++"], public)]
     for compiler, headers in ways:
