@@ -50,7 +50,7 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	if (filter.protocols & tcp)
 		filter.protocols |= tcp;
 	r = collect_sockets(source, snapshot, &filter, reterr);
-	return r == 0 ? snapshot_sort_sockets(snapshot) : r;
+	return r == 0 && !query->kernel_order ? snapshot_sort_sockets(snapshot) : r;
 }
 
 static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot,

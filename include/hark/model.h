@@ -217,6 +217,7 @@ struct hark_process {
 	const char *pod_name;
 	const char *pod_namespace;
 	bool fronts; /* some of its sockets are held for a container: hark_snapshot_fronted() */
+	uint32_t argument0_length; /* bytes of command_line that are its first argument */
 };
 
 /* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */
@@ -252,6 +253,11 @@ struct hark_namespace {
 	uint8_t presence;  /* enum hark_presence: of its sockets; HARK_DENIED: may not be entered */
 	uint32_t pid;      /* a process in it; 0: none is known, or it is the reader's own */
 	const char *mount; /* where else than below /run/netns it is mounted, or NULL */
+	/*
+	 * Protocols that this kernel does not have, or has not loaded: 1 << enum hark_protocol, by
+	 * /proc/net/protocols, which is read where more than TCP is asked for.
+	 */
+	uint32_t absent_protocols;
 };
 
 /*

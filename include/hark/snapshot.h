@@ -25,6 +25,8 @@ enum hark_detail {
 	HARK_DETAIL_ALL = (1 << 4) - 1,
 	/* the questions to the kernel that the answers rest on: not part of ALL */
 	HARK_DETAIL_LOOKUPS = 1 << 4,
+	/* of PROCESS the command line alone, which takes less: not part of ALL */
+	HARK_DETAIL_COMMAND_LINE = 1 << 5,
 };
 
 /* The steps of taking a snapshot. */
@@ -64,6 +66,11 @@ struct hark_query {
 	 */
 	bool all_namespaces;
 	enum hark_holders_way holders_way;
+	/*
+	 * Sockets in the order in which the kernel tells them, which is that of its hash tables and
+	 * of /proc/net: by protocol, and else unsorted.
+	 */
+	bool kernel_order;
 };
 
 struct hark_snapshot;
@@ -81,7 +88,8 @@ int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **re
 void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
 
 /*
- * Rows by index, in this order: sockets by namespace, protocol, port, address; namespaces with the
+ * Rows by index, in this order: sockets by namespace, protocol, port, address (unless the query wants
+ * the kernel's order); namespaces with the
  * current one first, then those with a name; NULL past the last. They live as long as the snapshot.
  */
 uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);

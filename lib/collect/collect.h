@@ -30,9 +30,10 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 
 /*
  * The tables that may have sockets in the namespace; all where that is not told. What is between
- * its ports, as TIME_WAIT sockets are, is not counted.
+ * its ports, as TIME_WAIT sockets are, is not counted. *ret_absent are those protocols that the kernel
+ * does not have, 1 << enum hark_protocol.
  */
-uint32_t tables_in_use(struct hark_source *source);
+uint32_t tables_in_use(struct hark_source *source, uint32_t *ret_absent);
 
 /* Makes one row of each MPTCP listener. */
 int mptcp_fold(struct hark_snapshot *snapshot);

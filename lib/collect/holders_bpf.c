@@ -111,7 +111,7 @@ static int take_process(struct scan *scan, const struct bpf_task *task, const st
 	struct hark_process process = { .pid = task->pid, .uid = HARK_NONE };
 	int r;
 
-	if (scan->question->details & HARK_DETAIL_PROCESS) {
+	if (scan->question->details & (HARK_DETAIL_PROCESS | HARK_DETAIL_COMMAND_LINE)) {
 		r = read_process(scan, task, find, &process);
 		if (r == -ENOMEM || r == -ESRCH)
 			return r;

@@ -106,14 +106,19 @@ static int read_command_line(struct process_reader *reader, int dir_fd,
 {
 	ssize_t length =
 		source_read_file(dir_fd, "cmdline", reader->text, PROCESS_COMMAND_LINE_MAX + 1);
+	uint32_t argument0_length;
+	int r;
 
 	while (length > 0 && !reader->text[length - 1])
 		length--;
 	if (length <= 0)
 		return 0;
+	argument0_length = (uint32_t)strnlen(reader->text, (size_t)length);
 	for (char *c = reader->text; (c = memchr(c, '\0', (size_t)(reader->text + length - c)));)
 		*c = ' ';
-	return keep(reader, (size_t)length, &process->command_line);
+	r = keep(reader, (size_t)length, &process->command_line);
+	process->argument0_length = process->command_line ? argument0_length : 0;
+	return r;
 }
 
 static int read_executable(struct process_reader *reader, int dir_fd, struct hark_process *process)
@@ -172,9 +177,9 @@ int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct
 		read_uid(reader, dir_fd, &process);
 		read_start(reader, dir_fd, &process);
 		r = read_executable(reader, dir_fd, &process);
-		if (r >= 0)
-			r = read_command_line(reader, dir_fd, &process);
 	}
+	if (r >= 0 && reader->details & (HARK_DETAIL_PROCESS | HARK_DETAIL_COMMAND_LINE))
+		r = read_command_line(reader, dir_fd, &process);
 	if (r >= 0)
 		*ret = process;
 	return r;

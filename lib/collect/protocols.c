@@ -13,13 +13,14 @@
 #include "lines.h"
 #include "text.h"
 
+#define BOTH(protocol) \
+	(TABLE_OF(protocol, HARK_FAMILY_INET) | TABLE_OF(protocol, HARK_FAMILY_INET6))
+
 static const struct {
 	const char *name; /* in the file */
 	uint32_t table;
 	bool is_everywhere; /* where no line says that there is none, there may be some */
 } counted[] = {
-#define BOTH(protocol) \
-	(TABLE_OF(protocol, HARK_FAMILY_INET) | TABLE_OF(protocol, HARK_FAMILY_INET6))
 #define COUNTED(name, protocol, family)                                               \
 	{                                                                             \
 		name, TABLE_OF(HARK_PROTOCOL_##protocol, HARK_FAMILY_##family), false \
@@ -37,13 +38,12 @@ static const struct {
 	COUNTED("DCCP", DCCP, INET),
 	COUNTED("DCCPv6", DCCP, INET6),
 #undef COUNTED
-#undef BOTH
 };
 
 #define N_COUNTED (sizeof(counted) / sizeof(counted[0]))
 
 /* "RAWv6 1224 3 -1 NI 0 yes kernel ...": the table, and whether there are sockets in it. */
-static void take_line(char *line, uint32_t *in_use)
+static void take_line(char *line, uint32_t *in_use, uint32_t *present)
 {
 	char *save = NULL, *name = strtok_r(line, " ", &save), *size = strtok_r(NULL, " ", &save);
 	char *sockets = strtok_r(NULL, " ", &save);
@@ -52,6 +52,7 @@ static void take_line(char *line, uint32_t *in_use)
 	for (size_t i = 0; name && size && sockets && i < N_COUNTED; i++) {
 		if (strcmp(counted[i].name, name))
 			continue;
+		*present |= counted[i].table;
 		if (!text_to_u64(sockets, UINT64_MAX, &n) || n > 0)
 			*in_use |= counted[i].table;
 		else if (counted[i].is_everywhere)
@@ -59,13 +60,25 @@ static void take_line(char *line, uint32_t *in_use)
 	}
 }
 
-uint32_t tables_in_use(struct hark_source *source)
+static uint32_t protocols_without(uint32_t present)
 {
-	uint32_t in_use = UINT32_MAX;
+	uint32_t absent = 0;
+
+	for (size_t i = 0; i < N_COUNTED; i++)
+		for (unsigned int protocol = 0; protocol < HARK_PROTOCOL_N_; protocol++)
+			if (counted[i].table & BOTH(protocol) && !(present & BOTH(protocol)))
+				absent |= 1u << protocol;
+	return absent;
+}
+
+uint32_t tables_in_use(struct hark_source *source, uint32_t *ret_absent)
+{
+	uint32_t in_use = UINT32_MAX, present = 0;
 	struct lines lines;
 	char *line;
 	int r;
 
+	*ret_absent = 0;
 	if (lines_open(&lines, source_net_fd(source), "net/protocols") < 0)
 		return in_use;
 	/* A file without its head line is none that we know. */
@@ -78,8 +91,9 @@ uint32_t tables_in_use(struct hark_source *source)
 	while (r == 1) {
 		r = lines_next(&lines, &line);
 		if (r == 1)
-			take_line(line, &in_use);
+			take_line(line, &in_use, &present);
 	}
 	lines_close(&lines);
+	*ret_absent = r < 0 ? 0 : protocols_without(present);
 	return r < 0 ? UINT32_MAX : in_use;
 }

@@ -367,7 +367,8 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 	int r = 0;
 
 	if (filter->protocols & ~(1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP))
-		tables.in_use = tables_in_use(source);
+		tables.in_use =
+			tables_in_use(source, &snapshot_namespace(snapshot)->absent_protocols);
 	tables.open_error = nl_open(&tables.nl, source, NETLINK_SOCK_DIAG);
 	if (tables.open_error == -ENOMEM)
 		return tables.open_error;

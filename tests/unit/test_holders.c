@@ -223,6 +223,7 @@ static void test_details(void **state)
 	process = process_of(bed, 7);
 	assert_string_equal(process->command, "a) R 1\n(b\n");
 	assert_string_equal(process->command_line, "nginx: -g daemon off;");
+	assert_int_equal(process->argument0_length, strlen("nginx:"));
 	assert_string_equal(process->executable, "/usr/sbin/nginx (deleted)");
 	assert_int_equal(process->uid, 34);
 	assert_int_equal(process->start_ticks, 987654321);

@@ -355,31 +355,36 @@ static void test_protocols(void **state)
 			      sctp6 = TABLE_OF(HARK_PROTOCOL_SCTP, HARK_FAMILY_INET6),
 			      tcp4 = TABLE_OF(HARK_PROTOCOL_TCP, HARK_FAMILY_INET),
 			      mptcp6 = TABLE_OF(HARK_PROTOCOL_MPTCP, HARK_FAMILY_INET6);
+	static const uint32_t sctp = 1u << HARK_PROTOCOL_SCTP, raw = 1u << HARK_PROTOCOL_RAW;
 	static const uint32_t told = udp4 | udp6 | raw4 | raw6 | sctp4 | sctp6 | tcp4 | mptcp6;
 	static const struct {
 		const char *text;
 		uint32_t in_use; /* of those above */
+		uint32_t absent; /* protocols, of SCTP and RAW */
 	} cases[] = {
 		{ PROTOCOLS "UDP 1344 0 0\nUDPv6 1472 1 0\nTCP 2304 0 49\nRAW 1 0 0\n",
-		  udp6 | tcp4 | mptcp6 },
+		  udp6 | tcp4 | mptcp6, sctp },
 		{ PROTOCOLS "UDP 1344 1 0\nUDPv6 1472 0 0\nRAWv6 1 2 0\nMPTCPv6 1 0 0\n",
-		  udp4 | raw6 | tcp4 | mptcp6 },
+		  udp4 | raw6 | tcp4 | mptcp6, sctp },
 		/* The files of SCTP go by the address, not by the family of the socket. */
 		{ PROTOCOLS "UDP 1344 0 0\nUDPv6 1472 0 0\nSCTPv6 1 1 0\nSCTP 1 0 0\n",
-		  sctp4 | sctp6 | tcp4 | mptcp6 },
+		  sctp4 | sctp6 | tcp4 | mptcp6, raw },
 		/* No line is a zero for those alone that not every kernel has. */
-		{ PROTOCOLS, udp4 | udp6 | tcp4 | mptcp6 },
+		{ PROTOCOLS, udp4 | udp6 | tcp4 | mptcp6, sctp | raw },
 		{ PROTOCOLS "UDP\nUDPv6 1472 -1 0\nRAW 1\nRAWv6 1 many\n",
-		  udp4 | udp6 | raw6 | tcp4 | mptcp6 },
+		  udp4 | udp6 | raw6 | tcp4 | mptcp6, sctp },
 		{ "UDP 1344 0 0\n", told },
 		{ "", told },
 	};
 	struct world *world = *state;
+	uint32_t absent = 1;
 
-	assert_int_equal(tables_in_use(&world->source) & told, told);
+	assert_int_equal(tables_in_use(&world->source, &absent) & told, told);
+	assert_int_equal(absent, 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fixture_write(world->source.proc_fd, "net/protocols", cases[i].text);
-		assert_int_equal(tables_in_use(&world->source) & told, cases[i].in_use);
+		assert_int_equal(tables_in_use(&world->source, &absent) & told, cases[i].in_use);
+		assert_int_equal(absent & (sctp | raw), cases[i].absent);
 	}
 }
 
