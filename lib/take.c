@@ -31,6 +31,11 @@ static bool wants_all_namespaces(const struct hark_query *query)
 	return query->all_namespaces || hark_selection_names_namespaces(query->selection);
 }
 
+static bool reads(const struct hark_query *query, enum hark_table table)
+{
+	return query->tables ? query->tables & table : table == HARK_TABLE_INTERNET;
+}
+
 static int read_sockets(struct hark_source *source, const struct hark_query *query,
 			struct hark_snapshot *snapshot, struct hark_error *reterr)
 {
@@ -42,15 +47,27 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 		.ports = ports,
 		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
 	};
-	int r;
 
 	if (filter.protocols == 0)
 		filter.protocols = (1u << HARK_PROTOCOL_N_) - 1;
 	/* An MPTCP listener is two sockets in the kernel, and both compete for the port. */
 	if (filter.protocols & tcp)
 		filter.protocols |= tcp;
-	r = collect_sockets(source, snapshot, &filter, reterr);
-	return r == 0 && !query->kernel_order ? snapshot_sort_sockets(snapshot) : r;
+	return collect_sockets(source, snapshot, &filter, reterr);
+}
+
+/* Without those of AF_UNIX there is an answer all the same, unless nothing else was asked for. */
+static int read_unix(struct hark_source *source, const struct hark_query *query,
+		     struct hark_snapshot *snapshot, struct hark_error *reterr)
+{
+	int r = procunix_read(source, snapshot);
+
+	if (r == 0 || r == -ENOMEM || reads(query, HARK_TABLE_INTERNET))
+		return r == -ENOMEM ? r : 0;
+	reterr->error = r;
+	snprintf(reterr->text, sizeof(reterr->text), "/proc/net/unix cannot be read: %s",
+		 strerror(-r));
+	return r;
 }
 
 static int judge_listeners(struct hark_source *source, struct hark_snapshot *snapshot,
@@ -210,17 +227,28 @@ static void end_stage(struct taking *taking, enum hark_stage stage)
 	taking->began = now;
 }
 
+/* The kernel's order is of no use to those who judge. */
+static bool keeps_order(const struct taking *taking)
+{
+	return taking->query->kernel_order && !(taking->details & HARK_DETAIL_ANSWERS);
+}
+
 /* Sockets, addresses and answers of the namespace that snapshot_namespace() is. */
 static int read_namespace(struct taking *taking)
 {
 	struct hark_source *source = taking->source;
 	struct hark_snapshot *snapshot = taking->snapshot;
-	int r;
+	int r = 0;
 
 	end_stage(taking, HARK_STAGE_NAMESPACES);
-	r = read_sockets(source, taking->query, snapshot, taking->reterr);
+	if (reads(taking->query, HARK_TABLE_INTERNET))
+		r = read_sockets(source, taking->query, snapshot, taking->reterr);
+	if (r == 0 && !keeps_order(taking))
+		r = snapshot_sort_sockets(snapshot);
+	if (r == 0 && reads(taking->query, HARK_TABLE_UNIX))
+		r = read_unix(source, taking->query, snapshot, taking->reterr);
 	end_stage(taking, HARK_STAGE_SOCKETS);
-	if (r == 0)
+	if (r == 0 && !keeps_order(taking))
 		r = collect_places(source, snapshot);
 	end_stage(taking, HARK_STAGE_ADDRESSES);
 	if (r == 0 && taking->details & HARK_DETAIL_ANSWERS)
@@ -272,8 +300,10 @@ static struct walk *begin_walk(struct taking *taking)
 	const struct hark_query *query = taking->query;
 	struct port_range ports[MAX_PORTS];
 	struct holders_prospect prospect = {
-		.has_connections = wants_connections(query),
-		.is_narrow = selection_ports(query->selection, ports, MAX_PORTS) > 0,
+		.has_connections = reads(query, HARK_TABLE_INTERNET) && wants_connections(query),
+		.has_unix = reads(query, HARK_TABLE_UNIX),
+		.is_narrow = !reads(query, HARK_TABLE_UNIX) &&
+			     selection_ports(query->selection, ports, MAX_PORTS) > 0,
 		.has_namespaces = wants_all_namespaces(query),
 	};
 

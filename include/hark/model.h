@@ -152,7 +152,7 @@ struct hark_socket {
 	uint8_t state;        /* enum hark_state */
 	uint8_t v6only;       /* enum hark_tristate, INET_DIAG_SKV6ONLY; HARK_NO for AF_INET */
 	uint8_t timer; /* idiag_timer: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
-	uint8_t retransmits;       /* idiag_retrans */
+	uint8_t retransmits;       /* idiag_retrans; keepalive, probe: probes without an answer */
 	uint8_t holders;           /* enum hark_presence: of holders */
 	bool has_mark : 1;         /* the mark is told to CAP_NET_ADMIN alone */
 	bool has_queues : 1;       /* false where the source does not tell them */
@@ -181,6 +181,28 @@ struct hark_listener {
 	uint32_t activation; /* index of its hark_activation; HARK_NONE: none that is known */
 };
 
+/* One socket of AF_UNIX: a line of /proc/net/unix (net/unix/af_unix.c, unix_seq_show()). */
+struct hark_unix_socket {
+	/* "Num": stands for the address of its struct sock (%pK); 0: it is hidden */
+	uint64_t address;
+	/*
+	 * "Path": what it is bound to, as it was bound; of an abstract name the first byte, and
+	 * each NUL in it, is '@'. NULL: it has no name.
+	 */
+	const char *path;
+	uint32_t references;   /* "RefCount": of its struct sock, not only descriptors */
+	uint32_t protocol;     /* "Protocol", 0 */
+	uint32_t flags;        /* "Flags": 0x10000 (__SO_ACCEPTCON) is listening */
+	uint32_t inode;        /* "Inode"; 0: no file, as of a connection before accept() */
+	uint32_t netns;        /* index of its hark_namespace */
+	uint32_t first_holder; /* index of its first hark_holder */
+	uint32_t n_holders;
+	uint16_t type;   /* "Type": SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5 */
+	uint8_t state;   /* "St", <linux/net.h>: 1 unconnected, 2 connecting, 3 connected ... */
+	uint8_t holders; /* enum hark_presence: of holders */
+	bool holders_complete : 1; /* no process was hidden from the search for its holders */
+};
+
 /* How systemd, which holds the listener, uses it. */
 struct hark_activation {
 	const char *unit;    /* that opened it: "ssh.socket" */
@@ -190,9 +212,10 @@ struct hark_activation {
 
 /* One open descriptor of one process (or of a thread with a descriptor table of its own). */
 struct hark_holder {
-	uint32_t socket;  /* index of the hark_socket */
-	uint32_t process; /* index of the hark_process */
-	uint32_t fd;      /* descriptor number, name of /proc/PID/fd/N */
+	uint32_t socket;      /* index of the hark_socket; HARK_NONE: it is of AF_UNIX */
+	uint32_t process;     /* index of the hark_process */
+	uint32_t fd;          /* descriptor number, name of /proc/PID/fd/N */
+	uint32_t unix_socket; /* index of the hark_unix_socket, or HARK_NONE */
 };
 
 /* NULL strings: not asked for, or not readable. */
@@ -218,6 +241,13 @@ struct hark_process {
 	const char *pod_namespace;
 	bool fronts; /* some of its sockets are held for a container: hark_snapshot_fronted() */
 	uint32_t argument0_length; /* bytes of command_line that are its first argument */
+	uint32_t parent; /* pid of its parent, /proc/PID/stat field 4; 0: none, or not known */
+	uint32_t group;  /* its process group, /proc/PID/stat field 5; 0: not known */
+	/*
+	 * Whom /proc/PID belongs to: the effective user, or root where the process may not be
+	 * dumped. HARK_NONE: not known.
+	 */
+	uint32_t owner;
 };
 
 /* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */

@@ -20,13 +20,20 @@ enum hark_detail {
 	HARK_DETAIL_HOLDERS = 1 << 1,
 	/* unit, container, pod and their names: of the processes, and of the sockets */
 	HARK_DETAIL_CGROUP = 1 << 2,
-	/* uid, executable, command line, start time of the processes */
+	/* uid, executable, command line, start time, parent and so on of the processes */
 	HARK_DETAIL_PROCESS = 1 << 3,
 	HARK_DETAIL_ALL = (1 << 4) - 1,
 	/* the questions to the kernel that the answers rest on: not part of ALL */
 	HARK_DETAIL_LOOKUPS = 1 << 4,
-	/* of PROCESS the command line alone, which takes less: not part of ALL */
+	/* of PROCESS the command line, or the owner, alone, which takes less: not part of ALL */
 	HARK_DETAIL_COMMAND_LINE = 1 << 5,
+	HARK_DETAIL_OWNER = 1 << 6,
+};
+
+/* Which tables of the kernel to read. */
+enum hark_table {
+	HARK_TABLE_INTERNET = 1 << 0, /* struct hark_socket */
+	HARK_TABLE_UNIX = 1 << 1,     /* struct hark_unix_socket */
 };
 
 /* The steps of taking a snapshot. */
@@ -68,9 +75,16 @@ struct hark_query {
 	enum hark_holders_way holders_way;
 	/*
 	 * Sockets in the order in which the kernel tells them, which is that of its hash tables and
-	 * of /proc/net: by protocol, and else unsorted.
+	 * of /proc/net: by protocol, and else unsorted. Places and interfaces are not read then.
+	 * Without effect where answers are asked for, which rest on all that; not for a selection
+	 * by address or interface.
 	 */
 	bool kernel_order;
+	/*
+	 * Of enum hark_table; 0: the internet's. The selection, and the choice of listeners or
+	 * connections, is of the internet's alone: sockets of AF_UNIX are all there or not at all.
+	 */
+	uint32_t tables;
 };
 
 struct hark_snapshot;
@@ -88,12 +102,17 @@ int hark_snapshot_take(const struct hark_query *query, struct hark_snapshot **re
 void hark_snapshot_free(struct hark_snapshot *snapshot); /* NULL is fine */
 
 /*
- * Rows by index, in this order: sockets by namespace, protocol, port, address (unless the query wants
- * the kernel's order); namespaces with the
- * current one first, then those with a name; NULL past the last. They live as long as the snapshot.
+ * Rows by index, in this order: sockets by namespace, protocol, port, address (unless the query
+ * wants the kernel's order); namespaces with the current one first, then those with a name; sockets
+ * of AF_UNIX by namespace, as the kernel tells them; NULL past the last. They live as long as the
+ * snapshot.
  */
 uint32_t hark_snapshot_n_sockets(const struct hark_snapshot *snapshot);
 const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snapshot, uint32_t i);
+
+uint32_t hark_snapshot_n_unix_sockets(const struct hark_snapshot *snapshot);
+const struct hark_unix_socket *hark_snapshot_unix_socket(const struct hark_snapshot *snapshot,
+							 uint32_t i);
 
 /*
  * How many sockets were left out although they may match the query's selection: it asks for

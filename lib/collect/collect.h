@@ -30,8 +30,8 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 
 /*
  * The tables that may have sockets in the namespace; all where that is not told. What is between
- * its ports, as TIME_WAIT sockets are, is not counted. *ret_absent are those protocols that the kernel
- * does not have, 1 << enum hark_protocol.
+ * its ports, as TIME_WAIT sockets are, is not counted. *ret_absent are those protocols that the
+ * kernel does not have, 1 << enum hark_protocol.
  */
 uint32_t tables_in_use(struct hark_source *source, uint32_t *ret_absent);
 
@@ -45,6 +45,12 @@ int mptcp_fold(struct hark_snapshot *snapshot);
 int procnet_read(struct hark_source *source, struct hark_snapshot *snapshot,
 		 enum hark_protocol protocol, enum hark_family family,
 		 const struct collect_filter *filter);
+
+/*
+ * Sockets of AF_UNIX, by /proc/net/unix. Where they cannot be read this is noted, and why is
+ * returned; what has none of them is no gap.
+ */
+int procunix_read(struct hark_source *source, struct hark_snapshot *snapshot);
 
 /* The switches of a namespace: bindv6only, disable_ipv6, sk_lookup. */
 void collect_switches(struct hark_source *source, struct hark_namespace *namespace);
@@ -63,6 +69,7 @@ struct walk;
 /* What sockets there will be, before they are read. */
 struct holders_prospect {
 	bool has_connections;
+	bool has_unix;
 	bool is_narrow;      /* a selection will leave few of them */
 	bool has_namespaces; /* they are of all namespaces, which are to be found as well */
 };
@@ -76,10 +83,10 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 void holders_end(struct walk *walk); /* waits; NULL is fine */
 
 /*
- * The holders of all sockets of the snapshot that have an inode, in this way, and of their
- * processes what `details` (enum hark_detail) asks for. Fills holders, processes, and each socket's
- * first_holder, n_holders, holders, holders_complete and is_kernel. `walk` is what holders_begin()
- * returned; it stays the caller's.
+ * The holders of all sockets of the snapshot that have an inode, those of AF_UNIX as well, in this
+ * way, and of their processes what `details` (enum hark_detail) asks for. Fills holders, processes,
+ * and each socket's first_holder, n_holders, holders, holders_complete and is_kernel. `walk` is
+ * what holders_begin() returned; it stays the caller's.
  */
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
 		    enum hark_holders_way way, struct walk *walk);

@@ -409,12 +409,13 @@ static int join(struct fronts *fronts, const uint32_t *of_process)
 
 	for (uint32_t i = 0; i < snapshot->holders.n && r >= 0; i++) {
 		const struct hark_holder *holder = &snapshot->holders.items[i];
-		const struct hark_socket *socket = &snapshot->sockets.items[holder->socket];
+		const struct hark_socket *socket;
 		struct hark_process *process = &snapshot->processes.items[holder->process];
 		uint32_t row = of_process[holder->process];
 
-		if (row == OF_NONE)
+		if (row == OF_NONE || holder->socket == HARK_NONE)
 			continue;
+		socket = &snapshot->sockets.items[holder->socket];
 		if (row == OF_EACH) {
 			row = HARK_NONE;
 			r = find_of_socket(fronts, process, socket, &row);

@@ -24,6 +24,70 @@ void holders_found_fini(struct holders_found *found)
 	arena_fini(&found->arena);
 }
 
+/*
+ * sock_i_ino() is 0 without a struct socket, and so without a file. A process that closes its
+ * listener loses that only when the listener is off the lists (net/core/sock.c:
+ * sk_common_release(), net/ipv4/tcp.c: __tcp_close()). The TCP socket beneath an MPTCP one has the
+ * inode of that (net/mptcp/subflow.c: mptcp_subflow_create_socket()).
+ */
+static bool is_without_file(const struct hark_socket *socket)
+{
+	return socket->is_listener && !socket->inode;
+}
+
+/* What is read and written here of a row, of whichever table it is. */
+struct row {
+	uint32_t inode;
+	uint32_t first_holder;
+	uint32_t n_holders;
+	uint8_t holders;
+	bool holders_complete;
+	bool is_kernel;
+};
+
+/* Sockets, then those of AF_UNIX. */
+static uint32_t count_rows(const struct hark_snapshot *snapshot)
+{
+	return snapshot->sockets.n + snapshot->unix_sockets.n;
+}
+
+static struct row get_row(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	const struct hark_unix_socket *unix_socket;
+
+	if (i < snapshot->sockets.n) {
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		return (struct row){ .inode = socket->inode,
+				     .first_holder = socket->first_holder,
+				     .is_kernel = socket->is_kernel || is_without_file(socket) };
+	}
+	unix_socket = &snapshot->unix_sockets.items[i - snapshot->sockets.n];
+	return (struct row){ .inode = unix_socket->inode,
+			     .first_holder = unix_socket->first_holder };
+}
+
+static void set_row(struct hark_snapshot *snapshot, uint32_t i, const struct row *row)
+{
+	struct hark_unix_socket *unix_socket;
+
+	if (i < snapshot->sockets.n) {
+		struct hark_socket *socket = &snapshot->sockets.items[i];
+
+		socket->first_holder = row->first_holder;
+		socket->n_holders = row->n_holders;
+		socket->holders = row->holders;
+		socket->holders_complete = row->holders_complete;
+		socket->is_kernel = row->is_kernel;
+		return;
+	}
+	unix_socket = &snapshot->unix_sockets.items[i - snapshot->sockets.n];
+	unix_socket->first_holder = row->first_holder;
+	unix_socket->n_holders = row->n_holders;
+	unix_socket->holders = row->holders;
+	unix_socket->holders_complete = row->holders_complete;
+}
+
 /* The wanted sockets' inodes. */
 struct wanted {
 	struct hash inodes;
@@ -39,22 +103,26 @@ static void wanted_fini(struct wanted *wanted)
 /* Until the join, first_holder of a socket is the number of its inode. */
 static int list_wanted(struct hark_snapshot *snapshot, struct wanted *wanted)
 {
-	if (hash_reserve(&wanted->inodes, snapshot->sockets.n) < 0)
+	if (hash_reserve(&wanted->inodes, count_rows(snapshot)) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
-		struct hark_socket *socket = &snapshot->sockets.items[i];
+	for (uint32_t i = 0; i < count_rows(snapshot); i++) {
+		struct row row = get_row(snapshot, i);
 		uint32_t number, next = wanted->list.n;
 
-		if (!socket->inode)
+		if (!row.inode)
 			continue;
-		if (hash_add(&wanted->inodes, socket->inode, next, &number) < 0 ||
+		if (hash_add(&wanted->inodes, row.inode, next, &number) < 0 ||
 		    array_reserve(&wanted->list, 1u) < 0)
 			return -ENOMEM;
 		if (number == next)
 			wanted->list.items[wanted->list.n++] =
-				(struct holders_wanted){ .inode = socket->inode };
-		wanted->list.items[number].is_mptcp |= socket->protocol == HARK_PROTOCOL_MPTCP;
-		socket->first_holder = number;
+				(struct holders_wanted){ .inode = row.inode,
+							 .is_unix = i >= snapshot->sockets.n };
+		if (i < snapshot->sockets.n)
+			wanted->list.items[number].is_mptcp |=
+				snapshot->sockets.items[i].protocol == HARK_PROTOCOL_MPTCP;
+		row.first_holder = number;
+		set_row(snapshot, i, &row);
 	}
 	return 0;
 }
@@ -217,56 +285,66 @@ struct blind_spots {
 	bool *is_kernel;          /* by number of inode: no file refers to it */
 };
 
-/*
- * sock_i_ino() is 0 without a struct socket, and so without a file. A process that closes its
- * listener loses that only when the listener is off the lists (net/core/sock.c:
- * sk_common_release(), net/ipv4/tcp.c: __tcp_close()). The TCP socket beneath an MPTCP one has the
- * inode of that (net/mptcp/subflow.c: mptcp_subflow_create_socket()).
- */
-static bool is_without_file(const struct hark_socket *socket)
+/* The finds of a row's inode, as holders. */
+static int add_holders(struct hark_snapshot *snapshot, const struct holders_found *found,
+		       uint32_t first_find, uint32_t n, uint32_t i)
 {
-	return socket->is_listener && !socket->inode;
+	uint32_t n_sockets = snapshot->sockets.n;
+
+	if (array_reserve(&snapshot->holders, n) < 0)
+		return -ENOMEM;
+	for (uint32_t k = first_find; k < first_find + n; k++)
+		snapshot->holders.items[snapshot->holders.n++] = (struct hark_holder){
+			.socket = i < n_sockets ? i : HARK_NONE,
+			.process = found->finds.items[k].process,
+			.fd = found->finds.items[k].fd,
+			.unix_socket = i < n_sockets ? HARK_NONE : i - n_sockets,
+		};
+	return 0;
 }
 
-/* Copies each inode's finds to its sockets. */
-static int join(struct hark_snapshot *snapshot, struct holders_found *found,
-		const uint32_t *first_of, struct blind_spots *blind)
+/* Copies the finds of a row's inode to it. */
+static int join_row(struct hark_snapshot *snapshot, struct holders_found *found,
+		    const uint32_t *first_of, struct blind_spots *blind, uint32_t i)
 {
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
-		struct hark_socket *socket = &snapshot->sockets.items[i];
-		uint32_t inode = socket->first_holder, n;
+	struct row row = get_row(snapshot, i);
+	uint32_t inode = row.first_holder, n;
 
-		socket->holders = HARK_ABSENT;
-		socket->holders_complete = true;
-		socket->is_kernel |= is_without_file(socket);
-		if (!socket->inode)
-			continue;
+	row.holders = HARK_ABSENT;
+	row.holders_complete = true;
+	if (row.inode) {
 		n = first_of[inode + 1] - first_of[inode];
 		if (n > ROWS_MAX - snapshot->holders.n) {
 			n = ROWS_MAX - snapshot->holders.n;
 			found->hit_limit = true;
 			blind->is_complete = false;
 		}
-		if (array_reserve(&snapshot->holders, n) < 0)
+		row.first_holder = snapshot->holders.n;
+		row.n_holders = n;
+		if (add_holders(snapshot, found, first_of[inode], n, i) < 0)
 			return -ENOMEM;
-		socket->first_holder = snapshot->holders.n;
-		socket->n_holders = n;
-		for (uint32_t k = first_of[inode]; k < first_of[inode] + n; k++)
-			snapshot->holders.items[snapshot->holders.n++] =
-				(struct hark_holder){ .socket = i,
-						      .process = found->finds.items[k].process,
-						      .fd = found->finds.items[k].fd };
-		socket->is_kernel |= !n && blind->is_kernel[inode];
-		if (socket->is_kernel)
-			continue;
-		socket->holders_complete = blind->is_complete && (n || !blind->has_outer_processes);
+		row.is_kernel |= !n && blind->is_kernel[inode];
+	}
+	if (row.inode && !row.is_kernel) {
+		row.holders_complete = blind->is_complete && (n || !blind->has_outer_processes);
 		if (n)
-			socket->holders = HARK_KNOWN;
-		else if (!socket->holders_complete)
-			socket->holders = HARK_DENIED;
+			row.holders = HARK_KNOWN;
+		else if (!row.holders_complete)
+			row.holders = HARK_DENIED;
 		blind->n_unheld += !n;
 	}
+	set_row(snapshot, i, &row);
 	return 0;
+}
+
+static int join(struct hark_snapshot *snapshot, struct holders_found *found,
+		const uint32_t *first_of, struct blind_spots *blind)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < count_rows(snapshot) && r == 0; i++)
+		r = join_row(snapshot, found, first_of, blind, i);
+	return r;
 }
 
 static int join_found(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t n_inodes,
@@ -306,15 +384,15 @@ static int leave_unknown(struct hark_snapshot *snapshot, enum hark_holders_way w
 {
 	bool is_denied = error == -EACCES || error == -EPERM;
 
-	for (uint32_t i = 0; i < snapshot->sockets.n; i++) {
-		struct hark_socket *socket = &snapshot->sockets.items[i];
+	for (uint32_t i = 0; i < count_rows(snapshot); i++) {
+		struct row row = get_row(snapshot, i);
 
-		socket->first_holder = 0;
-		socket->holders = HARK_ABSENT;
-		socket->holders_complete = !socket->inode;
-		socket->is_kernel |= is_without_file(socket);
-		if (socket->inode)
-			socket->holders = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
+		row.first_holder = 0;
+		row.holders = HARK_ABSENT;
+		row.holders_complete = !row.inode;
+		if (row.inode)
+			row.holders = is_denied ? HARK_DENIED : HARK_UNSUPPORTED;
+		set_row(snapshot, i, &row);
 	}
 	if (way >= HARK_HOLDERS_BPF)
 		return snapshot_note(snapshot, HARK_NOTE_HOLDERS,
@@ -399,8 +477,10 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 	    (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
 				      !prospect->has_namespaces && !prospect->has_connections)))
 		return NULL;
-	question.first = prospect->has_connections || n_files < FILES_WORTH_MARKS ? WALK_TABLES :
-										    WALK_MARKS;
+	question.first = prospect->has_connections || prospect->has_unix ||
+					 n_files < FILES_WORTH_MARKS ?
+				 WALK_TABLES :
+				 WALK_MARKS;
 	if (way > HARK_HOLDERS_BPF) {
 		question.first = WALK_MARKS + (way - HARK_HOLDERS_BPF_MARKS);
 		question.is_only = true;

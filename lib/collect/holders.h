@@ -12,6 +12,7 @@
 struct holders_wanted {
 	uint32_t inode;
 	bool is_mptcp; /* some socket of this inode is MPTCP's */
+	bool is_unix;  /* it is one of AF_UNIX */
 };
 
 struct holders_question {

@@ -108,10 +108,10 @@ static int take_cgroup(struct scan *scan, const struct bpf_task *task, const str
 
 static int take_process(struct scan *scan, const struct bpf_task *task, const struct bpf_find *find)
 {
-	struct hark_process process = { .pid = task->pid, .uid = HARK_NONE };
+	struct hark_process process = { .pid = task->pid, .uid = HARK_NONE, .owner = HARK_NONE };
 	int r;
 
-	if (scan->question->details & (HARK_DETAIL_PROCESS | HARK_DETAIL_COMMAND_LINE)) {
+	if (scan->question->details & PROCESS_DETAILS) {
 		r = read_process(scan, task, find, &process);
 		if (r == -ENOMEM || r == -ESRCH)
 			return r;
@@ -287,6 +287,17 @@ static void settle_found(struct scan *scan)
 	}
 }
 
+/* Of those `marks` knows nothing. */
+static void settle_unix(struct scan *scan)
+{
+	for (uint32_t i = 0; i < scan->question->inodes->n; i++) {
+		bool is_unsettled = scan->question->list[i].is_unix && !scan->is_settled[i];
+
+		scan->n_settled += is_unsettled;
+		scan->is_settled[i] |= is_unsettled;
+	}
+}
+
 static int look(struct scan *scan, struct walk *walk, struct bpf_filter *wanted)
 {
 	const struct holders_question *question = scan->question;
@@ -298,6 +309,8 @@ static int look(struct scan *scan, struct walk *walk, struct bpf_filter *wanted)
 		r = take_walk(scan, walk, wanted);
 		had_marks = r == 0 && walk_ran(walk) == WALK_MARKS;
 	}
+	if (!had_marks)
+		settle_unix(scan);
 	if (r < 0 || scan->n_settled == question->inodes->n)
 		return r;
 	scan->found->is_partial = question->is_only_program && had_marks;

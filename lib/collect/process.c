@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -14,8 +15,10 @@
 
 /* The inode of the first PID namespace: PROC_PID_INIT_INO of the kernel's proc_ns.h. */
 #define FIRST_PID_NAMESPACE "pid:[4026531836]"
-/* Fields of /proc/PID/stat that lie between the command's ')' and the start time. */
-#define STAT_FIELDS_TO_START 20
+/* Fields of /proc/PID/stat behind the command's ')': the state is the first. */
+#define STAT_PARENT 2
+#define STAT_GROUP  3
+#define STAT_START  20
 
 /* A copy of a long text while the budget lasts; *ret stays NULL beyond it. 0 or -ENOMEM. */
 static int keep(struct process_reader *reader, size_t length, const char **ret)
@@ -147,8 +150,9 @@ static void read_uid(struct process_reader *reader, int dir_fd, struct hark_proc
 		process->uid = (uint32_t)uid;
 }
 
-static void read_start(struct process_reader *reader, int dir_fd, struct hark_process *process)
+static void read_stat(struct process_reader *reader, int dir_fd, struct hark_process *process)
 {
+	uint64_t fields[STAT_START + 1] = { 0 };
 	const char *at;
 
 	if (source_read_file(dir_fd, "stat", reader->text, sizeof(reader->text)) < 0)
@@ -157,27 +161,40 @@ static void read_start(struct process_reader *reader, int dir_fd, struct hark_pr
 	 * The command stands in brackets and may hold brackets itself: only the last one ends it.
 	 */
 	at = strrchr(reader->text, ')');
-	for (int i = 0; at && i < STAT_FIELDS_TO_START; i++) {
+	for (int i = 1; at && i <= STAT_START; i++) {
 		at = strchr(at, ' ');
-		if (at)
-			at++;
+		if (!at)
+			break;
+		at++;
+		(void)text_take_u64(&at, 10, UINT64_MAX, &fields[i]);
 	}
-	if (at)
-		text_take_u64(&at, 10, UINT64_MAX, &process->start_ticks);
+	process->parent = (uint32_t)fields[STAT_PARENT];
+	process->group = (uint32_t)fields[STAT_GROUP];
+	process->start_ticks = fields[STAT_START];
+}
+
+static void read_owner(int dir_fd, struct hark_process *process)
+{
+	struct stat status;
+
+	if (fstat(dir_fd, &status) == 0)
+		process->owner = status.st_uid;
 }
 
 int process_read(struct process_reader *reader, int dir_fd, uint32_t pid, struct hark_process *ret)
 {
-	struct hark_process process = { .pid = pid, .uid = HARK_NONE };
+	struct hark_process process = { .pid = pid, .uid = HARK_NONE, .owner = HARK_NONE };
 	int r = read_command(reader, dir_fd, &process);
 
 	if (r >= 0 && reader->details & HARK_DETAIL_CGROUP)
 		r = read_cgroup(reader, dir_fd, &process);
 	if (r >= 0 && reader->details & HARK_DETAIL_PROCESS) {
 		read_uid(reader, dir_fd, &process);
-		read_start(reader, dir_fd, &process);
+		read_stat(reader, dir_fd, &process);
 		r = read_executable(reader, dir_fd, &process);
 	}
+	if (reader->details & (HARK_DETAIL_PROCESS | HARK_DETAIL_OWNER))
+		read_owner(dir_fd, &process);
 	if (r >= 0 && reader->details & (HARK_DETAIL_PROCESS | HARK_DETAIL_COMMAND_LINE))
 		r = read_command_line(reader, dir_fd, &process);
 	if (r >= 0)

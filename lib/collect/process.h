@@ -7,6 +7,8 @@
 
 /* Bytes of long texts of all processes of a snapshot. */
 #define PROCESS_TEXT_BUDGET (64u << 20)
+/* What is in no other place than /proc/PID. */
+#define PROCESS_DETAILS (HARK_DETAIL_PROCESS | HARK_DETAIL_COMMAND_LINE | HARK_DETAIL_OWNER)
 /* Longest command line that is kept. */
 #define PROCESS_COMMAND_LINE_MAX 4096
 

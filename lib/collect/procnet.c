@@ -11,12 +11,16 @@
  * order.
  */
 #include "collect.h"
+#include "fields.h"
 #include "lines.h"
-#include "text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+/* struct hark_socket.timer */
+#define TIMER_KEEPALIVE 2
+#define TIMER_PROBE     4
 
 static const char *const paths[HARK_PROTOCOL_N_][HARK_FAMILY_N_] = {
 	[HARK_PROTOCOL_TCP] = { "net/tcp", "net/tcp6" },
@@ -26,26 +30,6 @@ static const char *const paths[HARK_PROTOCOL_N_][HARK_FAMILY_N_] = {
 	[HARK_PROTOCOL_ICMP] = { "net/icmp", "net/icmp6" },
 	[HARK_PROTOCOL_SCTP] = { "net/sctp/eps", "net/sctp/eps" },
 };
-
-static void skip_spaces(const char **at)
-{
-	*at += strspn(*at, " ");
-}
-
-static bool take_char(const char **at, char c)
-{
-	if (**at != c)
-		return false;
-	++*at;
-	return true;
-}
-
-/* A number after spaces. */
-static bool take_number(const char **at, unsigned int base, uint64_t max, uint64_t *ret)
-{
-	skip_spaces(at);
-	return text_take_u64(at, base, max, ret);
-}
 
 /* Two hexadecimal numbers with a colon between them. */
 static bool take_pair(const char **at, uint64_t max, uint64_t *ret_first, uint64_t *ret_second)
@@ -111,7 +95,8 @@ static uint32_t clamp(uint64_t value, uint64_t max)
 /* False where the line is not one of the kernel's. */
 static bool parse_line(const char *line, struct hark_socket *row, uint32_t *ret_backlog)
 {
-	uint64_t state, tx_queue, rx_queue, timer, expires, retransmits, uid, ignored, inode;
+	uint64_t state, tx_queue, rx_queue, timer, expires, retransmits, probes, uid, ignored,
+		inode;
 	long ticks_per_second = sysconf(_SC_CLK_TCK);
 
 	if (!take_number(&line, 10, UINT64_MAX, &ignored) || !take_char(&line, ':') ||
@@ -122,7 +107,7 @@ static bool parse_line(const char *line, struct hark_socket *row, uint32_t *ret_
 	    !take_pair(&line, UINT8_MAX, &timer, &expires) ||
 	    !take_number(&line, 16, UINT32_MAX, &retransmits) ||
 	    !take_number(&line, 10, UINT32_MAX, &uid) ||
-	    !take_number(&line, 10, UINT32_MAX, &ignored) ||
+	    !take_number(&line, 10, UINT32_MAX, &probes) ||
 	    !take_number(&line, 10, UINT32_MAX, &inode))
 		return false;
 
@@ -138,7 +123,9 @@ static bool parse_line(const char *line, struct hark_socket *row, uint32_t *ret_
 		row->expires_ms = clamp(clamp(expires, UINT32_MAX) * (uint64_t)1000 /
 						(uint64_t)ticks_per_second,
 					UINT32_MAX);
-	row->retransmits = (uint8_t)clamp(retransmits, UINT8_MAX);
+	/* What has not been answered, by the timer that runs (net/ipv4/inet_diag.c has it so). */
+	row->retransmits = (uint8_t)clamp(
+		timer == TIMER_KEEPALIVE || timer == TIMER_PROBE ? probes : retransmits, UINT8_MAX);
 	row->uid = (uint32_t)uid;
 	row->inode = (uint32_t)inode;
 	return true;

@@ -20,6 +20,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 		return;
 	array_fini(&snapshot->sockets);
 	array_fini(&snapshot->listeners);
+	array_fini(&snapshot->unix_sockets);
 	array_fini(&snapshot->holders);
 	array_fini(&snapshot->processes);
 	array_fini(&snapshot->places);
@@ -150,6 +151,20 @@ int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket
 	return 0;
 }
 
+/* Moves the holders of a row forward, to where the last moved ones end. */
+static void move_holders(struct hark_snapshot *snapshot, uint32_t *first, uint32_t n,
+			 uint32_t *n_holders, uint32_t socket)
+{
+	for (uint32_t h = 0; h < n; h++) {
+		struct hark_holder *holder = &snapshot->holders.items[*n_holders + h];
+
+		*holder = snapshot->holders.items[*first + h];
+		holder->socket = socket;
+	}
+	*first = *n_holders;
+	*n_holders += n;
+}
+
 void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 {
 	struct hark_socket *sockets = snapshot->sockets.items;
@@ -164,14 +179,15 @@ void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 		if (index[i] == HARK_NONE)
 			continue;
 		/* Holders are sorted by socket, so they only move forward, as the sockets do. */
-		for (uint32_t h = 0; h < socket.n_holders; h++) {
-			snapshot->holders.items[n_holders + h] =
-				snapshot->holders.items[socket.first_holder + h];
-			snapshot->holders.items[n_holders + h].socket = index[i];
-		}
-		socket.first_holder = n_holders;
-		n_holders += socket.n_holders;
+		move_holders(snapshot, &socket.first_holder, socket.n_holders, &n_holders,
+			     index[i]);
 		sockets[index[i]] = socket;
+	}
+	for (uint32_t i = 0; i < snapshot->unix_sockets.n; i++) {
+		struct hark_unix_socket *socket = &snapshot->unix_sockets.items[i];
+
+		move_holders(snapshot, &socket->first_holder, socket->n_holders, &n_holders,
+			     HARK_NONE);
 	}
 	for (uint32_t i = 0; i < snapshot->listeners.n; i++) {
 		for (int family = 0; family < HARK_FAMILY_N_; family++) {
@@ -207,6 +223,17 @@ const struct hark_socket *hark_snapshot_socket(const struct hark_snapshot *snaps
 const struct hark_listener *hark_snapshot_listener(const struct hark_snapshot *snapshot, uint32_t i)
 {
 	return ROW_AT(snapshot->listeners, i);
+}
+
+uint32_t hark_snapshot_n_unix_sockets(const struct hark_snapshot *snapshot)
+{
+	return snapshot->unix_sockets.n;
+}
+
+const struct hark_unix_socket *hark_snapshot_unix_socket(const struct hark_snapshot *snapshot,
+							 uint32_t i)
+{
+	return ROW_AT(snapshot->unix_sockets, i);
 }
 
 uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot)
@@ -315,9 +342,9 @@ const struct hark_process *hark_snapshot_fronted(const struct hark_snapshot *sna
 						 const struct hark_holder *holder)
 {
 	const struct hark_process *process = &snapshot->processes.items[holder->process];
-	const struct hark_socket *socket = &snapshot->sockets.items[holder->socket];
+	const struct hark_socket *socket = ROW_AT(snapshot->sockets, holder->socket);
 
-	if (!process->fronts)
+	if (!process->fronts || !socket)
 		return NULL;
 	return ROW_AT(snapshot->fronted,
 		      hash_get(&snapshot->fronted_by_holder, rows_holder_key(socket, process)));

@@ -26,7 +26,9 @@ struct hark_snapshot {
 	ARRAY(struct hark_socket) sockets;
 	ARRAY(struct hark_listener) listeners; /* of the sockets, in no order */
 	uint32_t protocols; /* mask of 1 << enum hark_protocol: of all sockets that were found */
-	ARRAY(struct hark_holder) holders; /* sorted by socket, then pid, then descriptor */
+	ARRAY(struct hark_unix_socket) unix_sockets;
+	/* sorted by socket, those of AF_UNIX last, then pid, then descriptor */
+	ARRAY(struct hark_holder) holders;
 	ARRAY(struct hark_process) processes;
 	ARRAY(struct hark_place)
 	places; /* local addresses of the namespaces, then lists of verdicts */
