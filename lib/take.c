@@ -336,6 +336,8 @@ static int take_stages(struct taking *taking)
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
 				    taking->walk);
+	if (r == 0)
+		r = holdings_collect(source, snapshot, taking->details);
 	end_stage(taking, HARK_STAGE_HOLDERS);
 	if (r == 0 && taking->walk && snapshot->wants_elsewhere)
 		r = namespaces_count(source, snapshot, taking->walk);

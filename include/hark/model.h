@@ -216,6 +216,15 @@ struct hark_holder {
 	uint32_t process;     /* index of the hark_process */
 	uint32_t fd;          /* descriptor number, name of /proc/PID/fd/N */
 	uint32_t unix_socket; /* index of the hark_unix_socket, or HARK_NONE */
+	/* O_RDWR and so on, /proc/PID/fdinfo/N "flags:"; HARK_NONE: not asked for, or not known */
+	uint32_t flags;
+};
+
+/* A thread of a process, its leader apart. */
+struct hark_task {
+	uint32_t process;    /* index of the hark_process */
+	uint32_t tid;        /* name of /proc/PID/task/TID */
+	const char *command; /* its own, /proc/PID/task/TID/comm; NULL: not readable */
 };
 
 /* NULL strings: not asked for, or not readable. */
@@ -248,6 +257,8 @@ struct hark_process {
 	 * dumped. HARK_NONE: not known.
 	 */
 	uint32_t owner;
+	uint32_t first_task; /* index of its first hark_task */
+	uint32_t n_tasks;    /* 0: it has one thread, or nobody asked for more */
 };
 
 /* One local address, or a whole prefix that is local (AnyIP, 127.0.0.0/8). */

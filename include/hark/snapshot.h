@@ -28,6 +28,9 @@ enum hark_detail {
 	/* of PROCESS the command line, or the owner, alone, which takes less: not part of ALL */
 	HARK_DETAIL_COMMAND_LINE = 1 << 5,
 	HARK_DETAIL_OWNER = 1 << 6,
+	/* of holders the flags of their descriptors, of processes their threads: not part of ALL */
+	HARK_DETAIL_FLAGS = 1 << 7,
+	HARK_DETAIL_TASKS = 1 << 8,
 };
 
 /* Which tables of the kernel to read. */
@@ -126,6 +129,7 @@ const struct hark_listener *hark_snapshot_listener(const struct hark_snapshot *s
 uint32_t hark_snapshot_n_processes(const struct hark_snapshot *snapshot);
 const struct hark_process *hark_snapshot_process(const struct hark_snapshot *snapshot, uint32_t i);
 const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i);
+const struct hark_task *hark_snapshot_task(const struct hark_snapshot *snapshot, uint32_t i);
 const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapshot, uint32_t i);
 uint32_t hark_snapshot_n_namespaces(const struct hark_snapshot *snapshot);
 const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot *snapshot,

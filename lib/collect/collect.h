@@ -91,6 +91,12 @@ void holders_end(struct walk *walk); /* waits; NULL is fine */
 int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details,
 		    enum hark_holders_way way, struct walk *walk);
 
+/*
+ * What of holders and processes is seldom wanted, as far as `details` asks for it: flags of
+ * descriptors, threads. After the holders; what cannot be read stays unknown.
+ */
+int holdings_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
+
 /* The process (its index) of the systemd manager that holds a listener, or HARK_NONE. */
 uint32_t activation_manager(const struct hark_snapshot *snapshot, const struct hark_socket *socket);
 

@@ -299,6 +299,7 @@ static int add_holders(struct hark_snapshot *snapshot, const struct holders_foun
 			.process = found->finds.items[k].process,
 			.fd = found->finds.items[k].fd,
 			.unix_socket = i < n_sockets ? HARK_NONE : i - n_sockets,
+			.flags = HARK_NONE,
 		};
 	return 0;
 }

@@ -9,8 +9,8 @@
 bool text_to_u64(const char *text, uint64_t max, uint64_t *ret);
 
 /*
- * Takes digits of a base (10 or 16) off the front of *text, up to `max`; false (and nothing taken)
- * when there is none or the number is larger.
+ * Takes digits of a base (8, 10 or 16) off the front of *text, up to `max`; false (and nothing
+ * taken) when there is none or the number is larger.
  */
 bool text_take_u64(const char **text, unsigned int base, uint64_t max, uint64_t *ret);
 

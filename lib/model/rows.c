@@ -23,6 +23,7 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->unix_sockets);
 	array_fini(&snapshot->holders);
 	array_fini(&snapshot->processes);
+	array_fini(&snapshot->tasks);
 	array_fini(&snapshot->places);
 	array_fini(&snapshot->interfaces);
 	array_fini(&snapshot->broadcasts);
@@ -254,6 +255,11 @@ const struct hark_process *hark_snapshot_process(const struct hark_snapshot *sna
 const struct hark_holder *hark_snapshot_holder(const struct hark_snapshot *snapshot, uint32_t i)
 {
 	return ROW_AT(snapshot->holders, i);
+}
+
+const struct hark_task *hark_snapshot_task(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->tasks, i);
 }
 
 const struct hark_place *hark_snapshot_place(const struct hark_snapshot *snapshot, uint32_t i)

@@ -30,6 +30,7 @@ struct hark_snapshot {
 	/* sorted by socket, those of AF_UNIX last, then pid, then descriptor */
 	ARRAY(struct hark_holder) holders;
 	ARRAY(struct hark_process) processes;
+	ARRAY(struct hark_task) tasks; /* by process */
 	ARRAY(struct hark_place)
 	places; /* local addresses of the namespaces, then lists of verdicts */
 	ARRAY(struct hark_interface) interfaces;
