@@ -1,9 +1,277 @@
 /* SPDX-License-Identifier: MIT */
+/* What netstat lists, by its options and in its words, from a snapshot. */
+#include "netstat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "compat.h"
+#include "escape.h"
+#include "text.h"
+
+/* Exit statuses of the reference. */
+enum {
+	STATUS_FINE = 0,
+	STATUS_MISSING = 1,
+};
+
+#define STATUS_UNREAD 3 /* ours: there is no answer */
+
+/* "PID/name" is cut so that it fits; all of the name is in that many bytes of the command line. */
+#define PROGRAM_WIDTH    20
+#define COMMAND_LINE_MAX 511
+
+/* What the reference says of tables that the kernel does not have. */
+static const char *const missing_names[NETSTAT_N_] = {
+	[NETSTAT_TCP] = "AF INET (tcp)", [NETSTAT_SCTP] = "AF INET (sctp)",
+	[NETSTAT_UDP] = "AF INET (udp)", [NETSTAT_UDPLITE] = "AF INET (udplite)",
+	[NETSTAT_RAW] = "AF INET (raw)", [NETSTAT_UNIX] = "AF UNIX",
+	[NETSTAT_IPX] = "AF IPX",        [NETSTAT_AX25] = "AF AX25",
+	[NETSTAT_X25] = "AF X25",        [NETSTAT_NETROM] = "AF NETROM",
+	[NETSTAT_ROSE] = "AF ROSE",      [NETSTAT_BLUETOOTH] = "AF BLUETOOTH",
+};
+
+static const uint8_t protocols[] = {
+	[NETSTAT_TCP] = HARK_PROTOCOL_TCP, [NETSTAT_SCTP] = HARK_PROTOCOL_SCTP,
+	[NETSTAT_UDP] = HARK_PROTOCOL_UDP, [NETSTAT_UDPLITE] = HARK_PROTOCOL_UDPLITE,
+	[NETSTAT_RAW] = HARK_PROTOCOL_RAW,
+};
+
+void netstat_print_text(struct out *out, const char *text, size_t length, size_t width)
+{
+	escape_bytes(out, ESCAPE_UTF8, text, length);
+	if (length < width)
+		out_pad(out, width - length);
+}
+
+void netstat_print_right(struct out *out, uint64_t number, unsigned int width)
+{
+	char digits[TEXT_U64_SIZE];
+	size_t length = (size_t)(text_put_u64(digits, number) - digits);
+
+	if (length < width)
+		out_pad(out, width - length);
+	out_bytes(out, digits, length);
+}
+
+void netstat_print_left(struct out *out, int64_t number, unsigned int width)
+{
+	char text[TEXT_U64_SIZE + 1] = "-";
+	uint64_t size = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	size_t length = (size_t)(text_put_u64(text + (number < 0), size) - text);
+
+	netstat_print_text(out, text, length, width);
+}
+
+/* The name is the first argument, of a path what is behind the last slash. */
+static size_t take_program(const struct hark_process *process, const char **ret)
+{
+	const char *name = process->command_line ? process->command_line : "", *slash;
+	size_t length = process->argument0_length;
+
+	if (length > COMMAND_LINE_MAX)
+		length = COMMAND_LINE_MAX;
+	if (length && name[0] == '/') {
+		slash = memrchr(name, '/', length);
+		length -= (size_t)(slash + 1 - name);
+		name = slash + 1;
+	}
+	*ret = name;
+	return length;
+}
+
+/* All holders, the truth; otherwise the first one, as the reference finds no other. */
+void netstat_print_programs(struct netstat *netstat, uint32_t first_holder, uint32_t n_holders)
+{
+	bool is_cut = !netstat->options->truth;
+	uint32_t n = n_holders && is_cut ? 1 : n_holders;
+	const struct hark_process *process = NULL, *last;
+	size_t width = 0;
+
+	out_char(&netstat->out, ' ');
+	for (uint32_t i = 0; i < n; i++) {
+		char pid[TEXT_U64_SIZE];
+		const char *name;
+		size_t name_length, pid_length;
+
+		last = process;
+		process = hark_snapshot_process(
+			netstat->snapshot,
+			hark_snapshot_holder(netstat->snapshot, first_holder + i)->process);
+		if (process == last)
+			continue;
+		if (last)
+			out_char(&netstat->out, ',');
+		pid_length = (size_t)(text_put_u64(pid, process->pid) - pid);
+		name_length = take_program(process, &name);
+		if (is_cut && pid_length + 1 + name_length > PROGRAM_WIDTH - 1)
+			name_length = PROGRAM_WIDTH - 1 - pid_length - 1;
+		out_bytes(&netstat->out, pid, pid_length);
+		out_char(&netstat->out, '/');
+		netstat_print_text(&netstat->out, name, name_length, 0);
+		width += (last != NULL) + pid_length + 1 + name_length;
+	}
+	if (!process) {
+		out_char(&netstat->out, '-');
+		width = 1;
+	}
+	if (width < PROGRAM_WIDTH)
+		out_pad(&netstat->out, PROGRAM_WIDTH - width);
+}
+
+/*
+ * What the reference says where a table is not there. True where it ends with that: nothing of what
+ * would follow is listed then.
+ */
+static bool tell_missing(const struct netstat *netstat, enum netstat_table table)
+{
+	const struct netstat_options *options = netstat->options;
+	bool is_internet = NETSTAT_INTERNET & 1u << table;
+
+	if (is_internet && options->is_implied)
+		return false;
+	if (options->tables || options->verbose)
+		compat_complain("netstat", "no support for `%s' on this system.",
+				missing_names[table]);
+	return options->tables;
+}
+
+/* A table of IPv4's files, without which that of IPv6 is as good as empty. */
+static bool is_missing(const struct netstat *netstat, enum netstat_table table)
+{
+	const struct hark_namespace *namespace = hark_snapshot_namespace(netstat->snapshot, 0);
+
+	return netstat->options->families & 1u << HARK_FAMILY_INET && namespace &&
+	       namespace->absent_protocols & 1u << protocols[table];
+}
+
+/* Returns the exit status. */
+static int print_tables(struct netstat *netstat)
+{
+	const struct netstat_options *options = netstat->options;
+
+	if (!options->tables || options->tables & NETSTAT_INTERNET)
+		netstat_print_heading(netstat);
+	for (int table = 0; table < NETSTAT_N_; table++) {
+		bool is_internet = NETSTAT_INTERNET & 1u << table;
+
+		if (!netstat_wants(options, table))
+			continue;
+		if (table == NETSTAT_BLUETOOTH) {
+			compat_complain("netstat", "feature `%s' not supported.",
+					missing_names[table]);
+			return STATUS_MISSING;
+		}
+		if (table == NETSTAT_UNIX) {
+			netstat_print_unix(netstat);
+		} else if (is_internet && !is_missing(netstat, table)) {
+			netstat_print_internet(netstat, table);
+		} else {
+			/* What listens and what is connected are two files of SCTP. */
+			if (table == NETSTAT_SCTP && options->all && !options->tables)
+				tell_missing(netstat, table);
+			if (tell_missing(netstat, table))
+				return STATUS_MISSING;
+		}
+	}
+	return STATUS_FINE;
+}
+
+static int take(const struct netstat_options *options, struct hark_snapshot **ret,
+		struct hark_error *reterr)
+{
+	struct hark_query query = { .all_states = options->all || !options->listening,
+				    .kernel_order = true };
+	struct hark_selection *selection;
+	uint32_t mask = 0;
+	int r = hark_selection_new(&selection);
+
+	if (r < 0)
+		return r;
+	for (int table = 0; table <= NETSTAT_RAW; table++)
+		if (netstat_wants(options, table))
+			mask |= 1u << protocols[table];
+	if (mask & 1u << HARK_PROTOCOL_TCP)
+		mask |= 1u << HARK_PROTOCOL_MPTCP;
+	hark_selection_set_protocols(selection, mask);
+	query.selection = selection;
+	if (mask)
+		query.tables |= HARK_TABLE_INTERNET;
+	if (netstat_wants(options, NETSTAT_UNIX))
+		query.tables |= HARK_TABLE_UNIX;
+	if (options->programs)
+		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE;
+	if (options->truth) {
+		query.details |= HARK_DETAIL_ANSWERS;
+		query.kernel_order = false;
+	}
+	r = hark_snapshot_take(&query, ret, reterr);
+	hark_selection_free(selection);
+	return r;
+}
+
+/* Said as the reference says it, for scripts that look for it. */
+static void tell_denied(const struct hark_snapshot *snapshot)
+{
+	static const char none[] = "(No info could be read for \"-p\": geteuid()=%d but you should "
+				   "be root.)\n",
+			  some[] =
+				  "(Not all processes could be identified, non-owned process info\n"
+				  " will not be shown, you would have to be root to see it all.)\n";
+	const struct hark_note *note;
+
+	for (uint32_t i = 0; (note = hark_snapshot_note(snapshot, i)); i++) {
+		if (note->what != HARK_NOTE_HOLDERS || note->error != -EACCES)
+			continue;
+		if (hark_snapshot_n_processes(snapshot))
+			dprintf(STDERR_FILENO, some);
+		else
+			dprintf(STDERR_FILENO, none, (int)geteuid());
+		return;
+	}
+}
+
+/* Lists once. Returns the exit status. */
+static int list(struct netstat *netstat)
+{
+	struct hark_snapshot *snapshot;
+	struct hark_error error;
+	int status, r = take(netstat->options, &snapshot, &error);
+
+	if (r < 0) {
+		compat_complain(netstat->name, "%s", r == -ENOMEM ? strerror(ENOMEM) : error.text);
+		return STATUS_UNREAD;
+	}
+	netstat->snapshot = snapshot;
+	if (netstat->options->programs)
+		tell_denied(snapshot);
+	status = print_tables(netstat);
+	r = out_flush(&netstat->out);
+	if (r < 0) {
+		compat_complain(netstat->name, "cannot write the answer: %s", strerror(-r));
+		status = STATUS_UNREAD;
+	}
+	hark_snapshot_free(snapshot);
+	return status;
+}
 
 int netstat_main(int argc, char **argv)
 {
-	(void)argc;
-	compat_complain(argv[0], "this version does not stand in for netstat");
-	return COMPAT_REFUSED;
+	const struct timespec second = { .tv_sec = 1 };
+	struct netstat_options options;
+	struct netstat netstat = { .options = &options, .name = argv[0] };
+	int status;
+
+	if (netstat_parse(argc, argv, &options, &status))
+		return status;
+	out_init(&netstat.out, STDOUT_FILENO);
+	while ((status = list(&netstat)) == STATUS_FINE && options.continuous)
+		nanosleep(&second, NULL);
+	out_fini(&netstat.out);
+	users_fini(&netstat.users);
+	netstat_names_fini(&netstat.names);
+	return status;
 }
