@@ -106,22 +106,30 @@ static int note_odd_line(struct hark_snapshot *snapshot)
 			     "lines of /proc/net/unix that could not be understood");
 }
 
-static int take_line(struct reading *reading, const char *line)
+/* A line that is none of the kernel's goes on the name before it, if it may. */
+static int take_rest(struct reading *reading, const char *line)
 {
-	struct hark_unix_socket row;
-	size_t length;
-	const char *name;
+	size_t length = strlen(line);
 	int r;
 
-	if (!parse_line(line, &row, &name)) {
-		length = strlen(line);
-		if (!reading->has_row || !reading->has_name ||
-		    length >= sizeof(reading->name) - reading->length)
-			return note_odd_line(reading->snapshot);
+	if (reading->has_row && reading->has_name &&
+	    length < sizeof(reading->name) - reading->length) {
 		(void)add_to_name(reading, "\n", 1);
 		(void)add_to_name(reading, line, length);
 		return 0;
 	}
+	r = end_row(reading);
+	return r < 0 ? r : note_odd_line(reading->snapshot);
+}
+
+static int take_line(struct reading *reading, const char *line)
+{
+	struct hark_unix_socket row;
+	const char *name;
+	int r;
+
+	if (!parse_line(line, &row, &name))
+		return take_rest(reading, line);
 	r = end_row(reading);
 	if (r < 0)
 		return r;
@@ -129,11 +137,10 @@ static int take_line(struct reading *reading, const char *line)
 	reading->has_row = true;
 	reading->has_name = name != NULL;
 	reading->length = 0;
-	if (name && !add_to_name(reading, name, strlen(name))) {
-		reading->has_row = false;
-		return note_odd_line(reading->snapshot);
-	}
-	return 0;
+	if (!name || add_to_name(reading, name, strlen(name)))
+		return 0;
+	reading->has_row = false;
+	return note_odd_line(reading->snapshot);
 }
 
 static int read_lines(struct hark_source *source, struct hark_snapshot *snapshot)

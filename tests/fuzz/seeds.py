@@ -36,6 +36,12 @@ SOCKSTAT = b"""sockets: used 12
 TCP: inuse 5 orphan 0 tw 0 alloc 6 mem 1
 FRAG: inuse 7 memory 0
 """
+UNIX = b"""Num       RefCount Protocol Flags    Type St Inode Path
+(____ptrval____): 00000002 00000000 00010000 0001 01   123 /run/a b
+
+ c
+ffff8881a2b3c4d5: 00000003 00000000 00000000 0005 03 4294967295
+00000000: 00000002 00000000 00010000 0002 01 7 """ + b"x" * 108 + b"\n\n00000000: 00000002 @y"
 # What the first byte of an input of the containers target chooses, with a file of that kind.
 STATE_FILES = [
     {"ID": "3f2a", "Name": "/web", "Config": {"Image": "nginx", "Labels": {
@@ -125,7 +131,10 @@ def main():
             if file.exists():
                 name = f"{recording.parent.name}-{file.name}"
                 seed("proc", name, bytes([number]) + file.read_bytes())
+    for file in sorted(RECORDINGS.glob("*/proc/net/unix")):
+        seed("unix", file.parts[-4], file.read_bytes())
     netlink_seed("made-up", 0, made_up())
+    seed("unix", "made-up", UNIX)
     seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
     for name, content in (("self/mountinfo", MOUNTINFO), ("7/net/sockstat", SOCKSTAT)):
         seed("proc", name.split("/")[-1], bytes([PROC_FILES.index(name)]) + content)

@@ -125,6 +125,45 @@ static void test_states(void **state)
 	stop(&playing);
 }
 
+/* As netstat -ax asks: the kernel's order, and neither addresses nor answers are asked for. */
+static void test_unix(void **state)
+{
+	static const struct hark_query query = { .all_states = true,
+						 .kernel_order = true,
+						 .tables = HARK_TABLE_INTERNET | HARK_TABLE_UNIX };
+	struct playing playing;
+	struct hark_snapshot *snapshot;
+	struct hark_error error;
+	char *text;
+
+	(void)state;
+	start(&playing, "unix");
+	assert_int_equal(snapshot_take_from(&playing.replayer.source, &query, &snapshot, &error),
+			 0);
+	if (playing.replayer.problem)
+		fail_msg("%s: record again with tests/replay/record", playing.replayer.problem);
+	text = describe(snapshot);
+	assert_string_equal(
+		text,
+		"tcp?? listen [::]:22 v6only=yes ipv4=unknown/-/flags ipv6=unknown/-/flags\n"
+		"tcp?? listen [0.0.0.0]:22 v6only=no ipv4=unknown/-/flags ipv6=unknown/-/flags\n"
+		"tcp?? listen [::]:80 v6only=no ipv4=unknown/-/flags ipv6=unknown/-/flags\n"
+		"tcp?? listen [127.0.0.1]:5432 v6only=no ipv4=unknown/-/flags ipv6=unknown/-/flags\n"
+		"udp?? unconnected [::]:111 v6only=no ipv4=unknown/-/flags ipv6=unknown/-/flags\n"
+		"unix type=2 state=3 flags=0 references=3\n"
+		"unix type=1 state=2 flags=0 references=3 @listener\n"
+		"unix type=1 state=3 flags=0 references=3\n"
+		"unix type=2 state=3 flags=0 references=3\n"
+		"unix type=1 state=1 flags=10000 references=2 @listener\n"
+		"unix type=2 state=1 flags=0 references=2 @two~lines@\n"
+		"unix type=5 state=1 flags=10000 references=2 @a b \n");
+	assert_null(hark_snapshot_place(snapshot, 0));
+	assert_int_equal(hark_snapshot_namespace(snapshot, 0)->places_presence, HARK_UNSUPPORTED);
+	free(text);
+	hark_snapshot_free(snapshot);
+	stop(&playing);
+}
+
 /* The attribute is given another number, one that nobody knows. */
 static void strip_attribute(struct recording *recording, uint16_t type)
 {
@@ -359,7 +398,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_without_v6only),   cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_damaged_anywhere), cmocka_unit_test(test_other_request),
 		cmocka_unit_test(test_file_format),      cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_stages),
+		cmocka_unit_test(test_stages),           cmocka_unit_test(test_unix),
 	};
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

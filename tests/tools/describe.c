@@ -36,6 +36,17 @@ static void describe_socket(FILE *out, const struct hark_snapshot *snapshot,
 	fputc('\n', out);
 }
 
+static void describe_unix(FILE *out, const struct hark_unix_socket *socket)
+{
+	fprintf(out, "unix type=%u state=%u flags=%x references=%u", socket->type, socket->state,
+		socket->flags, socket->references);
+	if (socket->path)
+		fputc(' ', out);
+	for (const char *c = socket->path; c && *c; c++)
+		fputc(*c == '\n' ? '~' : *c, out);
+	fputc('\n', out);
+}
+
 char *describe(const struct hark_snapshot *snapshot)
 {
 	char *text = NULL;
@@ -46,6 +57,8 @@ char *describe(const struct hark_snapshot *snapshot)
 		err(1, "open_memstream");
 	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot); i++)
 		describe_socket(out, snapshot, hark_snapshot_socket(snapshot, i));
+	for (uint32_t i = 0; i < hark_snapshot_n_unix_sockets(snapshot); i++)
+		describe_unix(out, hark_snapshot_unix_socket(snapshot, i));
 	for (uint32_t i = 0; i < hark_snapshot_n_notes(snapshot); i++) {
 		const struct hark_note *note = hark_snapshot_note(snapshot, i);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record [-a] DIRECTORY: takes a snapshot of the current network namespace and keeps what the
+ * record [-a|-x] DIRECTORY: takes a snapshot of the current network namespace and keeps what the
  * kernel said, so that the same snapshot can be taken again anywhere: the netlink traffic in
- * DIRECTORY/netlink, and below DIRECTORY/proc the files that were read. -a: connections too.
+ * DIRECTORY/netlink, and below DIRECTORY/proc the files that were read. -a: connections too; -x: as
+ * netstat -ax asks, sockets of AF_UNIX too, in the kernel's order, and no answers.
  */
 #include <dirent.h>
 #include <err.h>
@@ -34,6 +35,7 @@ static const char *const files[] = {
 	"net/protocols",
 	"net/if_inet6",
 	"net/sctp/eps",
+	"net/unix",
 	"sys/net/ipv6/bindv6only",
 	"sys/net/ipv6/conf/all/disable_ipv6",
 	"sys/kernel/hostname",
@@ -87,9 +89,14 @@ int main(int argc, char **argv)
 	struct recorder recorder;
 	int dir_fd, r;
 
-	query.all_states = argc > 2 && !strcmp(argv[1], "-a");
+	query.all_states = argc > 2 && (!strcmp(argv[1], "-a") || !strcmp(argv[1], "-x"));
 	if (argc != 2 + query.all_states)
-		errx(2, "usage: record [-a] DIRECTORY");
+		errx(2, "usage: record [-a|-x] DIRECTORY");
+	if (query.all_states && argv[1][1] == 'x') {
+		query.details = 0;
+		query.kernel_order = true;
+		query.tables = HARK_TABLE_INTERNET | HARK_TABLE_UNIX;
+	}
 	dir_fd = make_folder(AT_FDCWD, argv[argc - 1]);
 	source_open_live(&live);
 	recorder_init(&recorder, &live, &recording);
