@@ -26,6 +26,7 @@ PEER4, PEER6 = "10.77.0.9", "fd00:77::9"
 LINK_LOCAL, PEER_LINK_LOCAL = "fe80::77", "fe80::99"
 SECOND4, UNNAMED4 = "10.77.0.10", "10.77.0.11"
 USER, NAMELESS = 4711, 4712
+PR_SET_DUMPABLE = 4
 USER_NAME = "a_user_with_quite_a_long_name"
 FILES = {
     "/etc/hosts": f"""127.0.0.1 localhost
@@ -103,6 +104,7 @@ class World:
                 os.setgroups([])
                 os.setgid(uid)
                 os.setuid(uid)
+                harness.libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or its /proc/PID were root's
             harness.rename(name)
             return kept
 
