@@ -4,9 +4,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "escape.h"
+
+enum hark_holders_way compat_holders_way(void)
+{
+	const char *way = getenv("HARK_HOLDERS");
+
+	if (way && !strcmp(way, "proc"))
+		return HARK_HOLDERS_PROC;
+	return way && !strcmp(way, "bpf") ? HARK_HOLDERS_BPF : HARK_HOLDERS_AUTO;
+}
 
 void compat_complain(const char *name, const char *format, ...)
 {

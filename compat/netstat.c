@@ -184,7 +184,8 @@ static int take(const struct netstat_options *options, struct hark_snapshot **re
 		struct hark_error *reterr)
 {
 	struct hark_query query = { .all_states = options->all || !options->listening,
-				    .kernel_order = true };
+				    .kernel_order = true,
+				    .holders_way = compat_holders_way() };
 	struct hark_selection *selection;
 	uint32_t mask = 0;
 	int r = hark_selection_new(&selection);

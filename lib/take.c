@@ -332,7 +332,7 @@ static int take_stages(struct taking *taking)
 		r = keep_matching(snapshot, selection, selection_matches_early);
 	end_stage(taking, HARK_STAGE_SELECTION);
 	snapshot->wants_elsewhere = selection_is_wide(selection) &&
-				    !wants_all_namespaces(taking->query);
+				    !wants_all_namespaces(taking->query) && !keeps_order(taking);
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
 				    taking->walk);

@@ -78,9 +78,9 @@ struct hark_query {
 	enum hark_holders_way holders_way;
 	/*
 	 * Sockets in the order in which the kernel tells them, which is that of its hash tables and
-	 * of /proc/net: by protocol, and else unsorted. Places and interfaces are not read then.
-	 * Without effect where answers are asked for, which rest on all that; not for a selection
-	 * by address or interface.
+	 * of /proc/net: by protocol, and else unsorted. Places and interfaces are not read then,
+	 * nor is there a look at other namespaces (hark_snapshot_elsewhere()). Without effect where
+	 * answers are asked for, which rest on that; not for a selection by address or interface.
 	 */
 	bool kernel_order;
 	/*
