@@ -71,8 +71,7 @@ class Outcome:
         return self.status, self.rows, STAT_WARNING.sub(b"", self.err)
 
     def __repr__(self):
-        out, err = (text.decode("utf-8", "backslashreplace").splitlines()
-                    for text in (self.rows, self.err))
+        out, err = ([repr(line)[2:-1] for line in text.splitlines()] for text in (self.rows, self.err))
         return "\n".join([f"status {self.status}", *out, "--- standard error:", *err])
 
 
@@ -80,10 +79,10 @@ def run(name, path, words, prefix):
     done = subprocess.run([*prefix, str(path), *words], stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=SECONDS, check=False, cwd="/",
                           env=harness.clean_environment(LC_ALL="C.UTF-8"))
-    out = done.stdout
+    texts = {"out": done.stdout, "err": done.stderr}
     if path == REFERENCE[name]:
-        out = differences.expected(name, words, out)
-    outcome = Outcome(done.returncode, out, done.stderr)
+        texts = differences.expected(name, words, texts)
+    outcome = Outcome(done.returncode, **texts)
     if b"Sanitizer" in done.stderr or b"runtime error" in done.stderr:
         raise AssertionError(outcome)
     if name == "netstat":

@@ -319,7 +319,8 @@ def processes(world):
 
     names = [b"two words", b"(sd-pam)", b"a) S 1 (b", b"paren)", b"new\nline", b"tab\tbed",
              b"esc\x1b[31mred", b"\x01\x7f", b"\xff\xfe", "ümläut".encode(), b" lead", b"trail ",
-             b"back\\slash", b"fifteen-letters", b"-dash", b"a/b", b"^caret", b"%s%n", b"1"]
+             b"back\\slash", b"fifteen-letters", b"-dash", b"a/b", b"^caret", b"%s%n", b"1",
+             "c\u009b2J".encode(), "\u202eabc".encode()]
     for i, name in enumerate(names):
         world.holder(lambda i=i: [tcp("0.0.0.0", 5000 + i), tcp("::1", 5100 + i)], name)
     titles = [b"", b"/usr/sbin/daemon", b"nginx: master process /usr/sbin/nginx", b"sshd: [listener]",
