@@ -126,16 +126,18 @@ void netstat_print_programs(struct netstat *netstat, uint32_t first_holder, uint
  * What the reference says where a table is not there. True where it ends with that: nothing of what
  * would follow is listed then.
  */
-static bool tell_missing(const struct netstat *netstat, enum netstat_table table)
+static bool tell_missing(struct netstat *netstat, enum netstat_table table)
 {
 	const struct netstat_options *options = netstat->options;
 	bool is_internet = NETSTAT_INTERNET & 1u << table;
 
 	if (is_internet && options->is_implied)
 		return false;
-	if (options->tables || options->verbose)
+	if (options->tables || options->verbose) {
+		out_flush(&netstat->out);
 		compat_complain("netstat", "no support for `%s' on this system.",
 				missing_names[table]);
+	}
 	return options->tables;
 }
 
@@ -180,59 +182,132 @@ static int print_tables(struct netstat *netstat)
 	return STATUS_FINE;
 }
 
-static int take(const struct netstat_options *options, struct hark_snapshot **ret,
-		struct hark_error *reterr)
+/* The protocols to read, as hark_selection_set_protocols() wants them. */
+static uint32_t mask_of(const struct netstat_options *options)
 {
-	struct hark_query query = { .all_states = options->all || !options->listening,
-				    .kernel_order = true,
-				    .holders_way = compat_holders_way() };
-	struct hark_selection *selection;
 	uint32_t mask = 0;
-	int r = hark_selection_new(&selection);
 
-	if (r < 0)
-		return r;
 	for (int table = 0; table <= NETSTAT_RAW; table++)
 		if (netstat_wants(options, table))
 			mask |= 1u << protocols[table];
 	if (mask & 1u << HARK_PROTOCOL_TCP)
 		mask |= 1u << HARK_PROTOCOL_MPTCP;
+	return mask;
+}
+
+/* Reads the internet's sockets that the options are about, if any, and what else the query wants. */
+static int take(const struct netstat_options *options, struct hark_query *query,
+		struct hark_snapshot **ret, struct hark_error *reterr)
+{
+	struct hark_selection *selection;
+	uint32_t mask = mask_of(options);
+	int r = hark_selection_new(&selection);
+
+	if (r < 0)
+		return r;
 	hark_selection_set_protocols(selection, mask);
-	query.selection = selection;
+	query->selection = selection;
+	query->all_states = options->all || !options->listening;
 	if (mask)
-		query.tables |= HARK_TABLE_INTERNET;
-	if (netstat_wants(options, NETSTAT_UNIX))
-		query.tables |= HARK_TABLE_UNIX;
-	if (options->programs)
-		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE;
-	if (options->truth) {
-		query.details |= HARK_DETAIL_ANSWERS;
-		query.kernel_order = false;
-	}
-	r = hark_snapshot_take(&query, ret, reterr);
+		query->tables |= HARK_TABLE_INTERNET;
+	r = hark_snapshot_take(query, ret, reterr);
 	hark_selection_free(selection);
 	return r;
 }
 
-/* Said as the reference says it, for scripts that look for it. */
-static void tell_denied(const struct hark_snapshot *snapshot)
+static int take_wanted(const struct netstat_options *options, struct hark_snapshot **ret,
+		       struct hark_error *reterr)
 {
-	static const char none[] = "(No info could be read for \"-p\": geteuid()=%d but you should "
-				   "be root.)\n",
-			  some[] =
-				  "(Not all processes could be identified, non-owned process info\n"
-				  " will not be shown, you would have to be root to see it all.)\n";
+	struct hark_query query = { .kernel_order = !options->truth };
+
+	if (options->programs)
+		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE;
+	if (options->truth)
+		query.details |= HARK_DETAIL_ANSWERS;
+	if (netstat_wants(options, NETSTAT_UNIX))
+		query.tables |= HARK_TABLE_UNIX;
+	return take(options, &query, ret, reterr);
+}
+
+/* Sockets that are left out for their family, though IPv4, which was asked for, reaches them. */
+static uint32_t count_hidden(const struct netstat_options *options)
+{
+	struct hark_query query = { .details = HARK_DETAIL_ANSWERS };
+	const struct hark_socket *socket;
+	struct hark_snapshot *snapshot;
+	struct hark_error ignored;
+	uint32_t n = 0;
+
+	if (take(options, &query, &snapshot, &ignored) < 0)
+		return 0;
+	for (uint32_t i = 0; (socket = hark_snapshot_socket(snapshot, i)); i++)
+		n += socket->family == HARK_FAMILY_INET6 && netstat_shows_state(options, socket) &&
+		     hark_socket_serves(snapshot, socket, HARK_FAMILY_INET);
+	hark_snapshot_free(snapshot);
+	return n;
+}
+
+/* The trap of this program, told to people, and to no script. */
+static void tell_hidden(const struct netstat *netstat, char **argv)
+{
+	const struct netstat_options *options = netstat->options;
+	bool is_called_so = !strcmp(program_invocation_short_name, "netstat");
+	struct out out;
+	uint32_t n;
+
+	if (options->truth || options->families != 1u << HARK_FAMILY_INET || !isatty(STDERR_FILENO))
+		return;
+	n = count_hidden(options);
+	if (!n)
+		return;
+	out_init(&out, STDERR_FILENO);
+	out_u64(&out, n);
+	out_text(&out, n == 1 ? " IPv6 socket not shown also answers IPv4: " :
+				" IPv6 sockets not shown also answer IPv4: ");
+	out_text(&out, is_called_so ? "netstat --truth" : "hark netstat --truth");
+	for (char **word = argv + 1; *word; word++) {
+		out_char(&out, ' ');
+		escape_text(&out, ESCAPE_UTF8, *word);
+	}
+	out_char(&out, '\n');
+	out_flush(&out);
+	out_fini(&out);
+}
+
+static bool was_denied(const struct hark_snapshot *snapshot)
+{
 	const struct hark_note *note;
 
-	for (uint32_t i = 0; (note = hark_snapshot_note(snapshot, i)); i++) {
-		if (note->what != HARK_NOTE_HOLDERS || note->error != -EACCES)
-			continue;
-		if (hark_snapshot_n_processes(snapshot))
-			dprintf(STDERR_FILENO, some);
-		else
-			dprintf(STDERR_FILENO, none, (int)geteuid());
-		return;
-	}
+	for (uint32_t i = 0; (note = hark_snapshot_note(snapshot, i)); i++)
+		if (note->what == HARK_NOTE_HOLDERS && note->error == -EACCES)
+			return true;
+	return false;
+}
+
+/*
+ * Said as the reference says it, for scripts that look for it. It looks into processes before it
+ * knows of any socket; where there is none, nobody looked for us yet.
+ */
+static void tell_denied(const struct hark_snapshot *snapshot)
+{
+	struct hark_query query = { .details = HARK_DETAIL_HOLDERS, .tables = HARK_TABLE_UNIX };
+	struct hark_snapshot *other = NULL;
+	struct hark_error ignored;
+
+	if (geteuid() != 0 && !hark_snapshot_n_sockets(snapshot) &&
+	    !hark_snapshot_n_unix_sockets(snapshot) &&
+	    hark_snapshot_take(&query, &other, &ignored) == 0)
+		snapshot = other;
+	if (was_denied(snapshot) && hark_snapshot_saw_socket(snapshot))
+		dprintf(STDERR_FILENO,
+			"(Not all processes could be identified, non-owned process info\n"
+			" will not be shown, you would have to be root to see it all.)\n");
+	else if (was_denied(snapshot))
+		dprintf(STDERR_FILENO,
+			"(No info could be read for \"-p\": geteuid()=%d but you should be "
+			"root.)\n",
+			(int)geteuid());
+	hark_snapshot_free(other);
 }
 
 /* Lists once. Returns the exit status. */
@@ -240,7 +315,7 @@ static int list(struct netstat *netstat)
 {
 	struct hark_snapshot *snapshot;
 	struct hark_error error;
-	int status, r = take(netstat->options, &snapshot, &error);
+	int status, r = take_wanted(netstat->options, &snapshot, &error);
 
 	if (r < 0) {
 		compat_complain(netstat->name, "%s", r == -ENOMEM ? strerror(ENOMEM) : error.text);
@@ -269,8 +344,13 @@ int netstat_main(int argc, char **argv)
 	if (netstat_parse(argc, argv, &options, &status))
 		return status;
 	out_init(&netstat.out, STDOUT_FILENO);
-	while ((status = list(&netstat)) == STATUS_FINE && options.continuous)
+	status = list(&netstat);
+	if (status == STATUS_FINE)
+		tell_hidden(&netstat, argv);
+	while (status == STATUS_FINE && options.continuous) {
 		nanosleep(&second, NULL);
+		status = list(&netstat);
+	}
 	out_fini(&netstat.out);
 	users_fini(&netstat.users);
 	netstat_names_fini(&netstat.names);

@@ -122,6 +122,9 @@ static void print_end(struct netstat *netstat, enum netstat_table table,
 {
 	const struct netstat_options *options = netstat->options;
 	bool is_numeric_host = options->numeric_hosts;
+	/* The address is IPv4's, in truth; the reference asks for a name of the mapped one. */
+	enum hark_family family = options->truth && hark_addr_is_ipv4(addr) ? HARK_FAMILY_INET :
+									      socket->family;
 	char host[NETSTAT_HOST_SIZE], port[NETSTAT_PORT_SIZE];
 	char text[NETSTAT_HOST_SIZE + NETSTAT_PORT_SIZE];
 	size_t host_length, port_length;
@@ -130,7 +133,7 @@ static void print_end(struct netstat *netstat, enum netstat_table table,
 	if (table == NETSTAT_SCTP)
 		is_numeric_host |= options->numeric_ports || options->numeric_users ||
 				   options->symbolic;
-	netstat_host(&netstat->names, socket->family, addr, is_numeric_host, host);
+	netstat_host(&netstat->names, family, addr, is_numeric_host, host);
 	netstat_port(&netstat->names, tables[table].services, number, options->numeric_ports, port);
 	host_length = strlen(host);
 	port_length = strlen(port);

@@ -123,6 +123,12 @@ const struct hark_unix_socket *hark_snapshot_unix_socket(const struct hark_snaps
  */
 uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot);
 
+/*
+ * Whether the search for holders came upon any process that has a socket open, be it one of no
+ * interest here. Where it did not, and was denied something, nothing could be looked into at all.
+ */
+bool hark_snapshot_saw_socket(const struct hark_snapshot *snapshot);
+
 /* By struct hark_socket.listener: NULL for HARK_NONE. */
 const struct hark_listener *hark_snapshot_listener(const struct hark_snapshot *snapshot,
 						   uint32_t i);

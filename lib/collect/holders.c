@@ -370,6 +370,7 @@ static int join_found(struct hark_source *source, struct hark_snapshot *snapshot
 		r = join(snapshot, found, first_of, &blind);
 	if (r >= 0)
 		r = note_found(snapshot, found);
+	snapshot->saw_socket = found->saw_socket;
 	if (r >= 0 && blind.is_complete && blind.has_outer_processes)
 		r = note_things(snapshot, blind.n_unheld, HARK_NOTE_PERMISSION, 0,
 				"one socket is held by nobody in this PID namespace, and processes "

@@ -93,6 +93,7 @@ static int take_link(struct worker *worker, int dir_fd, const char *name)
 	target[length] = '\0';
 	if (!take_inode(target, length, &inode) || !text_to_u64(name, UINT32_MAX, &fd))
 		return 0;
+	worker->found.saw_socket = true;
 	number = hash_get(pass->question->inodes, inode);
 	if (number == UINT32_MAX || (pass->is_held && pass->is_held[number]))
 		return 0;
@@ -419,6 +420,7 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	if (part->error)
 		whole->error = part->error;
 	whole->hit_limit |= part->hit_limit;
+	whole->saw_socket |= part->saw_socket;
 	return 0;
 }
 

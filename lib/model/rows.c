@@ -237,6 +237,11 @@ const struct hark_unix_socket *hark_snapshot_unix_socket(const struct hark_snaps
 	return ROW_AT(snapshot->unix_sockets, i);
 }
 
+bool hark_snapshot_saw_socket(const struct hark_snapshot *snapshot)
+{
+	return snapshot->saw_socket || snapshot->holders.n;
+}
+
 uint32_t hark_snapshot_n_undecided(const struct hark_snapshot *snapshot)
 {
 	return snapshot->n_undecided;

@@ -52,6 +52,7 @@ struct hark_snapshot {
 	bool wants_elsewhere;            /* it is to be filled in, as far as that takes little */
 	const char *host;
 	const char *kernel;
+	bool saw_socket;      /* see hark_snapshot_saw_socket() */
 	uint32_t n_undecided; /* by the selection, for want of their holders */
 	int64_t time;         /* seconds since 1970 */
 	uint64_t stage_ns[HARK_STAGE_N_];
