@@ -317,7 +317,7 @@ def processes(world):
     for sock in pool:
         sock.close()
 
-    names = [b"two words", b"(sd-pam)", b"a) S 1 (b", b"paren)", b"new\nline", b"tab\tbed",
+    names = [b"two words", b"(sd-pam)", b"a (b) c", b"new\nline", b"tab\tbed",
              b"esc\x1b[31mred", b"\x01\x7f", b"\xff\xfe", "ümläut".encode(), b" lead", b"trail ",
              b"back\\slash", b"fifteen-letters", b"-dash", b"a/b", b"^caret", b"%s%n", b"1",
              "c\u009b2J".encode(), "\u202eabc".encode()]
