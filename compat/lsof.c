@@ -82,12 +82,18 @@ static bool names_version(const struct lsof *lsof, uint8_t version)
 	return is_named;
 }
 
+/* Those of processes alone. */
+static uint32_t choose_process_details(const struct lsof *lsof)
+{
+	bool needs_stat = lsof->tells_parent || lsof->tells_group || lsof->groups.list.n;
+
+	return needs_stat ? HARK_DETAIL_PROCESS : HARK_DETAIL_OWNER;
+}
+
 static uint32_t choose_details(struct lsof *lsof)
 {
-	bool needs_process = lsof->tells_parent || lsof->tells_group || lsof->groups.list.n;
-	uint32_t details = HARK_DETAIL_HOLDERS;
+	uint32_t details = HARK_DETAIL_HOLDERS | choose_process_details(lsof);
 
-	details |= needs_process ? HARK_DETAIL_PROCESS : HARK_DETAIL_OWNER;
 	if (lsof->flags != LSOF_FLAGS_NONE)
 		details |= HARK_DETAIL_FLAGS;
 	if (lsof->criteria & LSOF_TASK)
@@ -98,28 +104,57 @@ static uint32_t choose_details(struct lsof *lsof)
 	return details;
 }
 
-static int take(struct lsof *lsof, struct hark_snapshot **ret)
+static int take(struct lsof *lsof, const struct hark_query *query, struct hark_snapshot **ret)
 {
-	struct hark_selection *selection;
-	struct hark_query query = { .all_states = !wants_listeners_only(lsof),
-				    .kernel_order = true };
 	struct hark_error error = { .text = "memory ran out" };
-	int r = hark_selection_new(&selection);
+	int r = hark_snapshot_take(query, ret, &error);
 
-	if (r == 0) {
-		query.details = choose_details(lsof);
-		query.selection = selection;
-		hark_selection_set_protocols(selection, choose_protocols(lsof));
-		if (lsof->criteria & (LSOF_NET | LSOF_ADDRESS) || lsof->n_states_included)
-			query.tables |= HARK_TABLE_INTERNET;
-		if (lsof->criteria & LSOF_UNIX)
-			query.tables |= HARK_TABLE_UNIX;
-		r = hark_snapshot_take(&query, ret, &error);
-		hark_selection_free(selection);
-	}
 	if (r < 0)
 		lsof_complain(lsof, "%s", error.text);
 	return r;
+}
+
+static int take_sockets(struct lsof *lsof, struct hark_snapshot **ret)
+{
+	struct hark_selection *selection;
+	struct hark_query query = { .all_states = !wants_listeners_only(lsof),
+				    .holders_way = compat_holders_way(),
+				    .kernel_order = true };
+	int r = hark_selection_new(&selection);
+
+	if (r < 0)
+		return r;
+	query.details = choose_details(lsof);
+	query.selection = selection;
+	hark_selection_set_protocols(selection, choose_protocols(lsof));
+	if (lsof->criteria & (LSOF_NET | LSOF_ADDRESS) || lsof->n_states_included)
+		query.tables |= HARK_TABLE_INTERNET;
+	if (lsof->criteria & LSOF_UNIX)
+		query.tables |= HARK_TABLE_UNIX;
+	r = take(lsof, &query, ret);
+	hark_selection_free(selection);
+	return r;
+}
+
+/*
+ * A process is found even when it has no socket: who holds none of them is looked for among all
+ * processes, where there is need.
+ */
+static int seek_processes(struct lsof *lsof)
+{
+	struct hark_query query = { .tables = HARK_TABLE_PROCESSES, .kernel_order = true };
+	struct hark_snapshot *snapshot;
+	int r;
+
+	if (!lsof_misses_processes(lsof))
+		return 0;
+	query.details = choose_process_details(lsof);
+	r = take(lsof, &query, &snapshot);
+	if (r < 0)
+		return r;
+	lsof_mark_processes(lsof, snapshot);
+	hark_snapshot_free(snapshot);
+	return 0;
 }
 
 static void put_marker(const struct lsof *lsof, struct out *out)
@@ -163,7 +198,7 @@ static int list(struct lsof *lsof, struct lsof_names *names, struct out *out, ui
 {
 	struct hark_snapshot *snapshot;
 	struct lsof_files files;
-	int r = take(lsof, &snapshot);
+	int r = take_sockets(lsof, &snapshot);
 
 	if (r < 0)
 		return r;
@@ -202,6 +237,8 @@ static int run(struct lsof *lsof, int argc, char **argv)
 			break;
 		sleep(lsof->repeat_seconds);
 	}
+	if (r == 0)
+		r = seek_processes(lsof);
 	if (r == 0)
 		r = lsof_report(lsof, &out);
 	if (out_flush(&out) < 0)

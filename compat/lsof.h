@@ -125,13 +125,14 @@ struct lsof {
 	bool is_verbose;                                        /* -V */
 	bool is_terse;                                          /* -t */
 	bool is_unidentified;                                   /* -X */
-	bool tells_parent, tells_group, tells_links;            /* -R -g +L */
-	bool tells_offset, tells_size;                          /* -o -s */
-	uint8_t flags;                                          /* +f, enum lsof_flags */
-	uint32_t tell;                                          /* -T, of enum lsof_tell */
-	uint32_t command_width;                                 /* +c; 0: no limit */
-	bool has_fields;                                        /* -F */
-	bool fields[128];                                       /* by their letter */
+	bool is_content;                             /* -Q: what is not found is no failure */
+	bool tells_parent, tells_group, tells_links; /* -R -g +L */
+	bool tells_offset, tells_size;               /* -o -s */
+	uint8_t flags;                               /* +f, enum lsof_flags */
+	uint32_t tell;                               /* -T, of enum lsof_tell */
+	uint32_t command_width;                      /* +c; 0: no limit */
+	bool has_fields;                             /* -F */
+	bool fields[128];                            /* by their letter */
 	char terminator;
 	uint32_t repeat_seconds; /* -r; 0: once */
 	uint32_t repeat_count;   /* 0: without end */
@@ -189,6 +190,8 @@ struct lsof_files {
 
 int lsof_select(struct lsof *lsof, const struct hark_snapshot *snapshot, struct lsof_files *ret);
 void lsof_files_fini(struct lsof_files *files);
+/* Marks as found what the snapshot's processes fulfil. */
+void lsof_mark_processes(struct lsof *lsof, const struct hark_snapshot *snapshot);
 
 /* The end of a socket as lsof tells it; false where it has none. */
 bool lsof_socket_end(const struct hark_socket *socket, bool is_remote, struct lsof_end *ret);
@@ -206,7 +209,6 @@ struct lsof_names {
 	uint32_t n_missing;
 	uint32_t n_looked_up;
 	bool has_all_services;
-	struct hash unnamed; /* users without a name, who were complained of */
 	struct arena arena;
 };
 
@@ -255,6 +257,8 @@ void lsof_help_fields(FILE *file);
 
 /* lsof_report.c: tells what was not found, with -V. 0, or 1 where there is such. */
 int lsof_report(const struct lsof *lsof, struct out *out);
+/* Whether some of what was asked for of processes was not found. */
+bool lsof_misses_processes(const struct lsof *lsof);
 
 /*
  * lsof_text.c: lsof's own spelling of what cannot be printed, its counterpart of render/escape:

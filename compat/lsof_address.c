@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "compat.h"
+
 /* lsof compares no more. */
 #define ADDRESSES_MAX 100
 
@@ -304,6 +306,10 @@ static int take_ports(struct parsing *parsing)
 		address->high = address->low;
 	if (!parsing->is_wrong && address->high < address->low)
 		say_wrong(parsing, "unacceptable port specification in:");
+	/* lsof seeks it all the same, in vain; so do we, but not in silence. */
+	if (!parsing->is_wrong && address->low > UINT16_MAX)
+		compat_complain(parsing->lsof->name, "no port is above %d: -i %s", UINT16_MAX,
+				parsing->text);
 	return 0;
 }
 

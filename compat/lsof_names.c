@@ -33,7 +33,6 @@ void lsof_names_fini(struct lsof_names *names)
 {
 	users_fini(&names->users);
 	hash_fini(&names->hosts);
-	hash_fini(&names->unnamed);
 	array_fini(&names->host_list);
 	for (int i = 0; i < 2; i++)
 		free(names->services[i]);
@@ -193,11 +192,8 @@ const char *lsof_login(struct lsof_names *names, uint32_t uid)
 {
 	const char *name = names->lsof->is_numeric_user ? NULL : users_name(&names->users, uid);
 
-	if (name || names->lsof->is_numeric_user)
-		return name;
-	if (!names->lsof->is_quiet && hash_get(&names->unnamed, uid) == UINT32_MAX) {
-		hash_put(&names->unnamed, uid, 0);
+	/* Each time, as lsof does. */
+	if (!name && !names->lsof->is_numeric_user && !names->lsof->is_quiet)
 		compat_complain(names->lsof->name, "no pwd entry for UID %u", uid);
-	}
-	return NULL;
+	return name;
 }

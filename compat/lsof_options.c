@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "text.h"
 
@@ -369,6 +370,9 @@ static int take_switch(struct lsof *lsof, struct scan *scan)
 	case 'P':
 		lsof->is_numeric_port = is_minus;
 		break;
+	case 'Q':
+		lsof->is_content = true;
+		break;
 	case 'R':
 		lsof->tells_parent = true;
 		break;
@@ -390,7 +394,7 @@ static int take_switch(struct lsof *lsof, struct scan *scan)
 	case 'X':
 		lsof->is_unidentified = !lsof->is_unidentified;
 		break;
-	default: /* -b -O -Q: nothing here blocks, forks, or seeks a file */
+	default: /* -b -O: nothing here blocks, or forks */
 		break;
 	}
 	return 0;
@@ -496,6 +500,10 @@ static int scan_options(struct lsof *lsof, struct scan *scan)
 			end_letter(scan);
 		r = option->take(lsof, scan);
 	}
+	for (int i = scan->word; r == 0 && i < scan->argc; i++)
+		if (access(scan->argv[i], F_OK) < 0 && errno == ENOENT)
+			lsof_complain(lsof, "status error on %s: %s", scan->argv[i],
+				      strerror(errno));
 	if (r == 0 && scan->word < scan->argc)
 		refuse(lsof, "files by their names");
 	return r;

@@ -102,6 +102,22 @@ static void check_users(struct report *report)
 	}
 }
 
+static bool misses(const struct lsof_ids *ids)
+{
+	for (uint32_t i = 0; i < ids->list.n; i++)
+		if (!ids->list.items[i].is_found && !ids->list.items[i].is_excluded)
+			return true;
+	return false;
+}
+
+bool lsof_misses_processes(const struct lsof *lsof)
+{
+	for (uint32_t i = 0; i < lsof->commands.n; i++)
+		if (!lsof->commands.items[i].is_found && !lsof->commands.items[i].is_excluded)
+			return true;
+	return misses(&lsof->pids) || misses(&lsof->groups) || misses(&lsof->users);
+}
+
 int lsof_report(const struct lsof *lsof, struct out *out)
 {
 	struct report report = { .lsof = lsof, .out = out };
@@ -118,5 +134,5 @@ int lsof_report(const struct lsof *lsof, struct out *out)
 		tell(&report, ": no tasks located", "");
 	check_ids(&report, &lsof->groups, ": process group ID not located: ");
 	check_users(&report);
-	return report.is_missing;
+	return report.is_missing && !lsof->is_content;
 }

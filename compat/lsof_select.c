@@ -76,9 +76,9 @@ static struct lsof_command *find_command(struct lsof *lsof, const char *command,
 }
 
 /* The criteria that a process fulfils, or EXCLUDED. */
-static uint32_t judge_process(struct lsof *lsof, const struct hark_process *process,
-			      const char *command)
+static uint32_t judge_process(struct lsof *lsof, const struct hark_process *process)
 {
+	const char *command = process->command ? process->command : "";
 	const uint32_t ids = LSOF_GROUP | LSOF_PID | LSOF_USER;
 	struct lsof_command *wanted;
 	uint32_t found = 0;
@@ -105,6 +105,12 @@ static uint32_t judge_process(struct lsof *lsof, const struct hark_process *proc
 	return found | LSOF_COMMAND;
 }
 
+void lsof_mark_processes(struct lsof *lsof, const struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < hark_snapshot_n_processes(snapshot); i++)
+		(void)judge_process(lsof, hark_snapshot_process(snapshot, i));
+}
+
 static int judge_processes(struct selection *selection)
 {
 	const struct hark_snapshot *snapshot = selection->snapshot;
@@ -115,9 +121,7 @@ static int judge_processes(struct selection *selection)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hark_process *process = hark_snapshot_process(snapshot, i);
-		const char *command = process->command ? process->command : "";
-
-		selection->of_process[i] = judge_process(selection->lsof, process, command);
+		selection->of_process[i] = judge_process(selection->lsof, process);
 	}
 	return 0;
 }

@@ -336,6 +336,8 @@ static int take_stages(struct taking *taking)
 	if (r == 0 && taking->details & HARK_DETAIL_HOLDERS)
 		r = holders_collect(source, snapshot, taking->details, taking->query->holders_way,
 				    taking->walk);
+	if (r == 0 && reads(taking->query, HARK_TABLE_PROCESSES))
+		r = processes_collect(source, snapshot, taking->details);
 	if (r == 0)
 		r = holdings_collect(source, snapshot, taking->details);
 	end_stage(taking, HARK_STAGE_HOLDERS);

@@ -37,6 +37,8 @@ enum hark_detail {
 enum hark_table {
 	HARK_TABLE_INTERNET = 1 << 0, /* struct hark_socket */
 	HARK_TABLE_UNIX = 1 << 1,     /* struct hark_unix_socket */
+	/* struct hark_process: all that /proc lists, not holders alone; what has ended apart */
+	HARK_TABLE_PROCESSES = 1 << 2,
 };
 
 /* The steps of taking a snapshot. */

@@ -97,6 +97,12 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
  */
 int holdings_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
 
+/*
+ * Rows of the processes that hold nothing of what was asked for; what has ended apart. After the
+ * holders.
+ */
+int processes_collect(struct hark_source *source, struct hark_snapshot *snapshot, uint32_t details);
+
 /* The process (its index) of the systemd manager that holds a listener, or HARK_NONE. */
 uint32_t activation_manager(const struct hark_snapshot *snapshot, const struct hark_socket *socket);
 

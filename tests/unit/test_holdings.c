@@ -121,6 +121,29 @@ static void test_gone(void **state)
 	assert_int_equal(bed->snapshot->notes.n, 0);
 }
 
+/* Those that hold nothing have rows, too; what has ended, or is gone by now, has none. */
+static void test_all_processes(void **state)
+{
+	struct bed *bed = *state;
+	const struct hark_process *process;
+
+	fixture_write(bed->proc, "7/stat", "7 (seven) S 1 1\n");
+	fixture_write(bed->proc, "8/comm", "a) Z\n");
+	fixture_write(bed->proc, "8/stat", "8 (a) Z) S 1 5\n");
+	fixture_write(bed->proc, "9/comm", "ended\n");
+	fixture_write(bed->proc, "9/stat", "9 (ended) Z 1 1\n");
+	fixture_write(bed->proc, "10/x", "");
+	collect(bed, HARK_DETAIL_PROCESS);
+	assert_int_equal(processes_collect(&bed->source, bed->snapshot, HARK_DETAIL_PROCESS), 0);
+	assert_int_equal(hark_snapshot_n_processes(bed->snapshot), 2);
+	process = hark_snapshot_process(bed->snapshot, 1);
+	assert_int_equal(process->pid, 8);
+	assert_string_equal(process->command, "a) Z");
+	assert_int_equal(process->group, 5);
+	assert_int_equal(process->owner, geteuid());
+	assert_int_equal(bed->snapshot->notes.n, 0);
+}
+
 static void test_process(void **state)
 {
 	static const char arguments[] = "/bin/a b\0-c\0d e\0";
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tasks, set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_asked, set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, set_up, bed_tear_down),
+		cmocka_unit_test_setup_teardown(test_all_processes, set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_process, set_up, bed_tear_down),
 	};
 
