@@ -22,7 +22,7 @@ static const char selectors[] =
 	"  inode=N  cookie=HEX          and to be explicit: port= proto= state= address= command=\n";
 
 static const char statuses[] =
-	"Exit status: 0 something matched, 1 nothing matched, 2 usage, 3 it could not be read\n";
+	"Exit status: 0 something matched, 1 nothing matched or answered, 2 usage, 3 it could not be read\n";
 
 static void write_padded(struct out *out, const char *text, size_t width)
 {

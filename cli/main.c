@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	  "the listeners of this host, and who answers what" },
 	{ "explain", explain_run, NULL, FOR_EXPLAIN, "[OPTIONS] SELECTOR...",
 	  "why a port is, or is not, reachable, in plain words" },
+	{ "probe", probe_run, NULL, FOR_PROBE, "[OPTIONS] [tcp|udp] [ADDRESS:]PORT...",
+	  "really connect or send, and show who got it and what was on the wire" },
 	{ "demo", demo_run, NULL, FOR_DEMO, "",
 	  "the riddle that hark was made for, with real sockets, and solved" },
 	{ "help", help_run, NULL, FOR_HELP, "[COMMAND]", "help on a command" },
@@ -30,7 +32,6 @@ static const struct command commands[] = {
 	  .personality = lsof_main,
 	  .help = "open sockets as lsof shows them, by lsof's options" },
 	/* Names that no version may take for those of processes. */
-	{ .name = "probe" },
 	{ .name = "bind" },
 	{ .name = "wait" },
 	{ .name = "top" },

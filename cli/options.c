@@ -23,9 +23,9 @@ static const char *const ways[] = { "auto",      "proc",       "none",      "bpf
 
 static const struct option_row rows[] = {
 	{ 't', OPTION_BITS, "tcp", NULL, AT(protocols), PROTOCOL(TCP) | PROTOCOL(MPTCP),
-	  FOR_SOCKETS, NULL, "TCP and MPTCP" },
+	  FOR_SOCKETS | FOR_PROBE, NULL, "TCP and MPTCP" },
 	{ 'u', OPTION_BITS, "udp", NULL, AT(protocols), PROTOCOL(UDP) | PROTOCOL(UDPLITE),
-	  FOR_SOCKETS, NULL, "UDP and UDP-Lite" },
+	  FOR_SOCKETS | FOR_PROBE, NULL, "UDP and UDP-Lite" },
 	{ 'w', OPTION_BITS, "raw", NULL, AT(protocols), PROTOCOL(RAW) | PROTOCOL(ICMP), FOR_SOCKETS,
 	  NULL, "raw and ICMP (ping)" },
 	{ 'S', OPTION_BITS, "sctp", NULL, AT(protocols), PROTOCOL(SCTP), FOR_SOCKETS, NULL,
@@ -35,10 +35,10 @@ static const struct option_row rows[] = {
 	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_SOCKETS, NULL, "connections too" },
 	{ 'A', OPTION_FLAG, "all-namespaces", NULL, AT(all_namespaces), 0, FOR_SOCKETS, NULL,
 	  "of every network namespace of the host, not of this one alone" },
-	{ '4', OPTION_BITS, "ipv4", NULL, AT(families), 1u << HARK_FAMILY_INET, FOR_SOCKETS, NULL,
-	  "all that IPv4 reaches, dual-stack sockets too" },
-	{ '6', OPTION_BITS, "ipv6", NULL, AT(families), 1u << HARK_FAMILY_INET6, FOR_SOCKETS, NULL,
-	  "all that IPv6 reaches" },
+	{ '4', OPTION_BITS, "ipv4", NULL, AT(families), 1u << HARK_FAMILY_INET,
+	  FOR_SOCKETS | FOR_PROBE, NULL, "all that IPv4 reaches, dual-stack sockets too" },
+	{ '6', OPTION_BITS, "ipv6", NULL, AT(families), 1u << HARK_FAMILY_INET6,
+	  FOR_SOCKETS | FOR_PROBE, NULL, "all that IPv6 reaches" },
 	{ 'n', OPTION_FLAG, "numeric", NULL, AT(ignored), 0, FOR_SOCKETS, NULL,
 	  "nothing: numbers always are" },
 	{ 'p', OPTION_FLAG, "processes", NULL, AT(ignored), 0, FOR_SOCKETS, NULL,
@@ -51,21 +51,30 @@ static const struct option_row rows[] = {
 	  "no line of headers" },
 	{ 'c', OPTION_SECONDS, "watch", "[SECONDS]", AT(watch_seconds), 1, FOR_LIST, NULL,
 	  "again every second, or every so many, till interrupted" },
-	{ 0, OPTION_VALUE, "json", NULL, AT(format), FORMAT_JSON, FOR_LIST, NULL,
+	{ 0, OPTION_VALUE, "json", NULL, AT(format), FORMAT_JSON, FOR_LIST | FOR_PROBE, NULL,
 	  "one JSON document" },
 	{ 0, OPTION_VALUE, "ndjson", NULL, AT(format), FORMAT_NDJSON, FOR_LIST, NULL,
 	  "JSON, one socket a line" },
 	{ 0, OPTION_VALUE, "csv", NULL, AT(format), FORMAT_CSV, FOR_LIST, NULL,
 	  "comma-separated values" },
-	{ 0, OPTION_CHOICE, "color", "WHEN", AT(color), 0, FOR_SOCKETS | FOR_DEMO, whens,
-	  "auto (on a terminal, unless NO_COLOR is set), always, never" },
+	{ 0, OPTION_CHOICE, "color", "WHEN", AT(color), 0, FOR_SOCKETS | FOR_DEMO | FOR_PROBE,
+	  whens, "auto (on a terminal, unless NO_COLOR is set), always, never" },
 	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0, FOR_LIST, ways,
 	  "how to find the holders: auto, bpf, proc (/proc), none" },
 	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST, NULL,
 	  "do not look for them: much faster" },
-	{ 0, OPTION_FLAG, "strict", NULL, AT(strict), 0, FOR_SOCKETS, NULL,
+	{ 0, OPTION_FLAG, "strict", NULL, AT(strict), 0, FOR_SOCKETS | FOR_PROBE, NULL,
 	  "exit with 3 if anything could not be read" },
-	{ 0, OPTION_FLAG, "debug", NULL, AT(debug), 0, FOR_SOCKETS, NULL, "tell how it was read" },
+	{ 0, OPTION_FLAG, "debug", NULL, AT(debug), 0, FOR_SOCKETS | FOR_PROBE, NULL,
+	  "tell how it was read" },
+	{ 0, OPTION_TEXT, "send", "TEXT", AT(send), 0, FOR_PROBE, NULL,
+	  "send this, and wait for what comes back" },
+	{ 0, OPTION_FLAG, "from-outside", NULL, AT(from_outside), 0, FOR_PROBE, NULL,
+	  "call from a host made for it, over a network interface (root)" },
+	{ 0, OPTION_TEXT, "pcap", "FILE", AT(pcap), 0, FOR_PROBE, NULL,
+	  "write the packets there, for tcpdump and Wireshark" },
+	{ 0, OPTION_SECONDS, "timeout", "SECONDS", AT(timeout_seconds), 2, FOR_PROBE, NULL,
+	  "wait so long for each answer (2)" },
 	{ 'h', OPTION_FLAG, "help", NULL, AT(help), 0, FOR_ALL, NULL, "this help" },
 	{ 'V', OPTION_FLAG, "version", NULL, AT(version), 0, FOR_ALL, NULL, "the version" },
 };
@@ -169,7 +178,7 @@ static int set_with_next(struct parser *parser, const struct option_row *row, co
 		return set(parser, row, NULL);
 	if (parser->next < parser->argc)
 		return set(parser, row, parser->argv[parser->next++]);
-	if (row->kind == OPTION_TEXT)
+	if (row->member == AT(columns))
 		return refuse(parser, "%s wants %s: \"%s help\" tells them", name, row->argument,
 			      name);
 	return refuse(parser, "%s wants %s: %s", name, row->argument, row->help);

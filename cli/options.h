@@ -40,10 +40,14 @@ struct options {
 	uint32_t protocols;    /* 1 << enum hark_protocol; 0: all */
 	uint32_t families;     /* 1 << enum hark_family; 0: all */
 	uint32_t format;
-	uint32_t color;       /* enum when */
-	uint32_t holders;     /* enum holders */
-	double watch_seconds; /* 0: once */
-	const char *columns;  /* NULL: not chosen */
+	uint32_t color;         /* enum when */
+	uint32_t holders;       /* enum holders */
+	double watch_seconds;   /* 0: once */
+	double timeout_seconds; /* 0: not chosen */
+	const char *columns;    /* NULL: not chosen */
+	const char *send;       /* NULL: nothing */
+	const char *pcap;       /* NULL: no file */
+	bool from_outside;
 	bool all_states;
 	bool all_namespaces;
 	bool extended;

@@ -7,6 +7,7 @@
 #include <hark/error.h>
 #include <hark/explain.h>
 #include <hark/model.h>
+#include <hark/packet.h>
 #include <hark/select.h>
 #include <hark/snapshot.h>
 

@@ -25,12 +25,12 @@ struct request {
 	struct inet_diag_req_v2 body;
 };
 
-static void put_addr(__be32 *words, const struct question *question)
+static void put_addr(__be32 *words, const struct question *question, const struct hark_addr *addr)
 {
 	if (question->family == HARK_FAMILY_INET)
-		memcpy(words, question->addr.bytes + 12, 4);
+		memcpy(words, addr->bytes + 12, 4);
 	else
-		memcpy(words, question->addr.bytes, 16);
+		memcpy(words, addr->bytes, 16);
 }
 
 static void build_request(struct request *request, const struct question *question, uint32_t seq)
@@ -52,7 +52,8 @@ static void build_request(struct request *request, const struct question *questi
 	case HARK_PROTOCOL_UDPLITE:
 		request->body.sdiag_protocol =
 			question->protocol == HARK_PROTOCOL_UDP ? IPPROTO_UDP : IPPROTO_UDPLITE;
-		put_addr(id->idiag_dst, question);
+		put_addr(id->idiag_dst, question, &question->addr);
+		put_addr(id->idiag_src, question, &question->peer);
 		id->idiag_dport = htons(question->port);
 		id->idiag_sport = htons(question->peer_port);
 		break;
@@ -65,7 +66,8 @@ static void build_request(struct request *request, const struct question *questi
 	case HARK_PROTOCOL_N_:
 		request->body.sdiag_protocol =
 			question->protocol == HARK_PROTOCOL_DCCP ? IPPROTO_DCCP : IPPROTO_TCP;
-		put_addr(id->idiag_src, question);
+		put_addr(id->idiag_src, question, &question->addr);
+		put_addr(id->idiag_dst, question, &question->peer);
 		id->idiag_sport = htons(question->port);
 		id->idiag_dport = htons(question->peer_port);
 		break;
@@ -92,6 +94,8 @@ static bool take_reply(const struct nlmsghdr *header, struct question *questions
 	} else if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY && length >= sizeof(*message)) {
 		question->cookie = (uint64_t)message->id.idiag_cookie[1] << 32 |
 				   message->id.idiag_cookie[0];
+		question->inode = message->idiag_inode;
+		question->is_connected = message->id.idiag_dport != 0;
 		question->error = 0;
 	} else {
 		question->error = -EBADMSG;

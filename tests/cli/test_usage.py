@@ -4,7 +4,7 @@ import re
 
 from harness import ROOT, case, expect, expect_equal, hark, listen, main, world
 
-RESERVED = ("probe", "bind", "wait", "top", "watch", "kill", "ss")
+RESERVED = ("bind", "wait", "top", "watch", "kill", "ss")
 # They read their own options: the suite "compat".
 PERSONALITIES = ("netstat", "lsof")
 
@@ -125,9 +125,14 @@ def manual():
     for short, long in helped:
         expect(long in in_manual or short in in_manual, f"{long} is not in the manual")
     known = {name for names in helped for name in names}
-    expect_equal({name for name in in_manual if name.startswith("--")} - known, set())
     for command in re.findall(r"^  (\w+) ", hark("--help").out.partition("Selectors")[0], re.M):
         expect(command in text, command)
+        if command in PERSONALITIES:
+            continue
+        own = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", hark("help", command).out, re.M))
+        expect_equal(own - in_manual - known, set(), command)
+        known |= own
+    expect_equal({name for name in in_manual if name.startswith("--")} - known, set())
 
 
 @case
