@@ -36,7 +36,7 @@ static bool reads(const struct hark_query *query, enum hark_table table)
 	return query->tables ? query->tables & table : table == HARK_TABLE_INTERNET;
 }
 
-static int read_sockets(struct hark_source *source, const struct hark_query *query,
+static int read_sockets(struct hark_source *source, const struct hark_query *query, bool is_plain,
 			struct hark_snapshot *snapshot, struct hark_error *reterr)
 {
 	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
@@ -44,6 +44,7 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	struct collect_filter filter = {
 		.protocols = selection_protocols(query->selection),
 		.all_states = wants_connections(query),
+		.is_plain = is_plain,
 		.ports = ports,
 		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
 	};
@@ -53,6 +54,8 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 	/* An MPTCP listener is two sockets in the kernel, and both compete for the port. */
 	if (filter.protocols & tcp)
 		filter.protocols |= tcp;
+	if (is_plain)
+		filter.protocols &= ~(1u << HARK_PROTOCOL_MPTCP);
 	return collect_sockets(source, snapshot, &filter, reterr);
 }
 
@@ -242,7 +245,8 @@ static int read_namespace(struct taking *taking)
 
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	if (reads(taking->query, HARK_TABLE_INTERNET))
-		r = read_sockets(source, taking->query, snapshot, taking->reterr);
+		r = read_sockets(source, taking->query, keeps_order(taking), snapshot,
+				 taking->reterr);
 	if (r == 0 && !keeps_order(taking))
 		r = snapshot_sort_sockets(snapshot);
 	if (r == 0 && reads(taking->query, HARK_TABLE_UNIX))

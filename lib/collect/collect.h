@@ -12,8 +12,9 @@
 
 /* Which sockets to read. */
 struct collect_filter {
-	uint32_t protocols;             /* bit mask of 1 << enum hark_protocol */
-	bool all_states;                /* connections too */
+	uint32_t protocols; /* bit mask of 1 << enum hark_protocol */
+	bool all_states;    /* connections too */
+	bool is_plain;      /* what /proc/net has: neither MPTCP's own nor merely bound sockets */
 	const struct port_range *ports; /* of the local or the remote port; none: all */
 	uint32_t n_ports;
 };

@@ -208,6 +208,8 @@ static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
 						     diag_protocols[dump->protocol].listener_states;
 	int r = 0;
 
+	if (dump->filter->is_plain)
+		states &= ~(1u << STATE_BOUND_INACTIVE);
 	dump->message_type = dump->family == HARK_FAMILY_N_ ? TCPDIAG_GETSOCK : SOCK_DIAG_BY_FAMILY;
 	dump->extensions = 0;
 	if (dump->protocol == HARK_PROTOCOL_TCP) {
@@ -382,7 +384,7 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 			snapshot->protocols |= 1u << protocol;
 	}
 	nl_close(&tables.nl);
-	if (r == 0 && !is_without_mptcp(&tables.dump)) {
+	if (r == 0 && !filter->is_plain && !is_without_mptcp(&tables.dump)) {
 		snapshot->protocols |= 1u << HARK_PROTOCOL_MPTCP;
 		r = mptcp_fold(snapshot);
 	}
