@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collect.h"
+#include "connections.h"
 #include "judge.h"
 #include "namespaces.h"
 #include "rows.h"
@@ -32,7 +33,8 @@ static bool wants_all_namespaces(const struct hark_query *query)
 }
 
 static int read_sockets(struct hark_source *source, const struct hark_query *query,
-			struct hark_snapshot *snapshot, struct hark_error *reterr)
+			const struct connections *connections, struct hark_snapshot *snapshot,
+			struct hark_error *reterr)
 {
 	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
 	struct port_range ports[MAX_PORTS];
@@ -41,6 +43,7 @@ static int read_sockets(struct hark_source *source, const struct hark_query *que
 		.all_states = wants_connections(query),
 		.ports = ports,
 		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
+		.connections = connections,
 	};
 	int r;
 
@@ -198,8 +201,9 @@ struct taking {
 	const struct hark_query *query;
 	uint32_t details;
 	struct hark_error *reterr;
-	struct walk *walk; /* for holders; NULL: none is under way */
-	uint64_t began;    /* the stage that is under way */
+	struct walk *walk;               /* for holders; NULL: none is under way */
+	struct connections *connections; /* of the other namespaces; NULL: not known */
+	uint64_t began;                  /* the stage that is under way */
 };
 
 static void end_stage(struct taking *taking, enum hark_stage stage)
@@ -218,7 +222,7 @@ static int read_namespace(struct taking *taking)
 	int r;
 
 	end_stage(taking, HARK_STAGE_NAMESPACES);
-	r = read_sockets(source, taking->query, snapshot, taking->reterr);
+	r = read_sockets(source, taking->query, taking->connections, snapshot, taking->reterr);
 	end_stage(taking, HARK_STAGE_SOCKETS);
 	if (r == 0)
 		r = collect_places(source, snapshot);
@@ -258,11 +262,16 @@ static int read_others(struct taking *taking)
 		.read = read_other,
 		.data = taking,
 	};
-	int r;
+	int r = 0;
 
 	if (!wants_all_namespaces(taking->query))
 		return 0;
-	r = namespaces_collect(taking->source, taking->snapshot, &question);
+	if (wants_connections(taking->query) && taking->query->holders_way != HARK_HOLDERS_PROC)
+		r = connections_begin(taking->source, taking->snapshot, &taking->connections);
+	if (r == 0)
+		r = namespaces_collect(taking->source, taking->snapshot, &question);
+	connections_end(taking->connections);
+	taking->connections = NULL;
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	return r;
 }

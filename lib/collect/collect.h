@@ -10,12 +10,16 @@
 #include "rows.h"
 #include "source.h"
 
+struct connections;
+
 /* Which sockets to read. */
 struct collect_filter {
 	uint32_t protocols;             /* bit mask of 1 << enum hark_protocol */
 	bool all_states;                /* connections too */
 	const struct port_range *ports; /* of the local or the remote port; none: all */
 	uint32_t n_ports;
+	const struct connections
+		*connections; /* of another namespace than our own; NULL: not known */
 };
 
 /* The row of the namespace that this process is in, with its switches; and host, kernel, time. */
