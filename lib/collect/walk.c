@@ -34,6 +34,7 @@ static const struct program_image *const images[WALK_PROGRAM_N_];
 /* Room at first; what is lost for want of room is fetched by another run. */
 #define FINDS_OF_MARKS    65536
 #define CONNECTIONS       8192
+#define CONNECTIONS_MAX   (1u << 18) /* 12 MB; to dump the namespaces is better than more */
 #define FINDS_AT_LEAST    4096
 #define SOCKETS_ELSEWHERE 32768 /* in other network namespaces, and held more than once */
 #define FINDS_AT_MOST     (1u << 21)
@@ -176,10 +177,12 @@ static void unload(struct walk *walk)
 
 static int run(struct walk *walk, struct walk_attempt *attempt)
 {
+	const uint32_t *n_wanted = &walk->sizes[PROGRAM_FINDS].n_values;
+	uint32_t most = attempt->program == WALK_CONNECTIONS ? CONNECTIONS_MAX : UINT32_MAX;
 	bool fits = false;
 	int r = 0;
 
-	for (int i = 0; i < RUNS_MAX && r == 0 && !fits; i++) {
+	for (int i = 0; i < RUNS_MAX && r == 0 && !fits && *n_wanted <= most; i++) {
 		struct bpf_memory *memory;
 
 		if (!walk->is_loaded)
