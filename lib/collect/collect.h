@@ -10,6 +10,8 @@
 #include "rows.h"
 #include "source.h"
 
+struct connections;
+
 /* Which sockets to read. */
 struct collect_filter {
 	uint32_t protocols; /* bit mask of 1 << enum hark_protocol */
@@ -17,6 +19,8 @@ struct collect_filter {
 	bool is_plain;      /* what /proc/net has: neither MPTCP's own nor merely bound sockets */
 	const struct port_range *ports; /* of the local or the remote port; none: all */
 	uint32_t n_ports;
+	const struct connections
+		*connections; /* of another namespace than our own; NULL: not known */
 };
 
 /* The row of the namespace that this process is in, with its switches; and host, kernel, time. */

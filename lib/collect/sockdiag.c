@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connections.h"
 #include "nl.h"
 #include "sockdiag.h"
 
@@ -217,6 +218,10 @@ static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
 		r = dump_states(nl, dump, LISTENING);
 		dump->extensions = 0;
 		states &= ~LISTENING;
+		if (r == 0 && states && dump->filter->connections && dump->family == HARK_FAMILY_N_)
+			r = connections_take(dump->filter->connections, nl, dump);
+		states = r > 0 ? 0 : states;
+		r = r > 0 ? 0 : r;
 	} else if (dump->protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(dump)) {
 		states &= ~LISTENING;
 	}

@@ -140,6 +140,7 @@ def listers():
         of_hark("--no-holders"),
         of_hark("-A", everywhere=True, holders=True),
         of_hark("-at", all_states=True, udp=False, holders=True),
+        of_hark("-atA", everywhere=True, all_states=True, udp=False, holders=True),
         of_hark("-a", "--no-holders", all_states=True),
         Lister(("ss", "-tulnp"), count_ss, holders=True),
         Lister(("ss", "-tuln"), count_ss),

@@ -30,6 +30,7 @@ GOALS = (
     Goal("hark", "netstat -tulnp", {"large": 120}),
     Goal("hark", "lsof -nP -i", {"large": 120}),
     Goal("hark -A", "hark", times_as_long={"large": 1.6}),
+    Goal("hark -atA", "hark -at"),
     Goal("hark --holders=proc", "ss -tulnp", {"small": 1.8, "medium": 2, "large": 2},
          is_smaller=True),
     Goal("hark --holders=bpf", "ss -tulnp"),
