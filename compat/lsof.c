@@ -276,7 +276,6 @@ int lsof_main(int argc, char **argv)
 		lsof_complain(&lsof, "%s", strerror(-r));
 		r = STATUS_WRONG;
 	} else if (lsof.has_failed) {
-		help();
 		r = STATUS_WRONG;
 	} else if (lsof.wants_help) {
 		r = help();

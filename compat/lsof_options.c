@@ -81,7 +81,8 @@ static int take_command(struct lsof *lsof, struct scan *scan)
 	if (scan->sign == '-')
 		return lsof_add_command(lsof, scan->value);
 	if (!optional_value(scan) || *scan->value < '0' || *scan->value > '9') {
-		lsof_complain(lsof, "+c not followed by width number");
+		lsof_complain(lsof, "+c not followed by width number: %s",
+			      scan->value ? scan->value : "");
 		return 0;
 	}
 	lsof->command_width = (uint32_t)strtoul(scan->value, NULL, 10);
@@ -599,6 +600,8 @@ int lsof_parse(struct lsof *lsof, int argc, char **argv)
 	}
 	scan.word = 1;
 	r = scan_options(lsof, &scan);
+	if (lsof->is_truth)
+		lsof->command_width = 0;
 	if (r == 0)
 		check(lsof);
 	return r;

@@ -31,6 +31,8 @@ enum hark_detail {
 	/* of holders the flags of their descriptors, of processes their threads: not part of ALL */
 	HARK_DETAIL_FLAGS = 1 << 7,
 	HARK_DETAIL_TASKS = 1 << 8,
+	/* of HOLDERS what may not be looked into, even where no socket has a holder to be found */
+	HARK_DETAIL_DENIALS = 1 << 9,
 };
 
 /* Which tables of the kernel to read. */

@@ -538,14 +538,15 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 	int r = list_wanted(snapshot, &wanted);
 	uint32_t n_inodes = wanted.list.n;
 
-	if (r >= 0 && n_inodes) {
+	if (r >= 0 && (n_inodes || details & HARK_DETAIL_DENIALS)) {
 		struct holders_question question = { .source = source,
 						     .snapshot = snapshot,
 						     .inodes = &wanted.inodes,
 						     .list = wanted.list.items,
 						     .details = details };
 
-		r = find(&question, way, walk, &found);
+		/* A program would find nothing, and so never say that it may not be used. */
+		r = n_inodes ? find(&question, way, walk, &found) : by_proc(&question, 0, &found);
 	}
 	wanted_fini(&wanted); /* room for the join */
 	if (r >= 0)

@@ -138,9 +138,10 @@ static void open_guides(const struct walk *walk, struct bpf_memory *memory)
 		[BPF_GUIDE_UDP] = { AF_INET, SOCK_DGRAM, IPPROTO_UDP },
 	};
 
+	/* In none of the tables that may be read meanwhile. */
 	memory->example = walk->question.example >= 0 ?
 				  walk->question.example :
-				  socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+				  socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < BPF_GUIDE_N_; i++)
 		memory->guides[i] =
 			socket(guides[i].family, guides[i].type | SOCK_CLOEXEC, guides[i].protocol);

@@ -167,8 +167,18 @@ class Stage:
         self.name = name
         self.made = None
         self.world = None
+        self.failure = None
 
     def words(self, line):
+        if self.failure:
+            raise type(self.failure)(f"no world: {self.failure}")
+        try:
+            return self.words_of_world(line)
+        except (Exception, harness.Skip) as failure:
+            self.failure = failure
+            raise
+
+    def words_of_world(self, line):
         age = time.monotonic() - self.made if self.made else None
         if age is None or age > worlds.LASTS_SECONDS.get(self.name, age):
             self.end()
