@@ -81,9 +81,9 @@ struct lsof_address {
 	const char *text; /* as it was given: what is found for one is found for all of that text */
 	uint8_t version;  /* 4 or 6 where that was written, else 0 */
 	uint8_t family;   /* AF_INET, AF_INET6, or 0: either */
-	uint8_t bytes[16];    /* 4 or 16 of them; zeros: any address */
-	const char *protocol; /* "tcp", "udp", "udplite", or NULL: any */
-	int32_t low, high;    /* ports; low -1: any */
+	_Alignas(4) uint8_t bytes[16]; /* 4 or 16 of them; zeros: any address */
+	const char *protocol;          /* "tcp", "udp", "udplite", or NULL: any */
+	int32_t low, high;             /* ports; low -1: any */
 	bool is_found;
 };
 

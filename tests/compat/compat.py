@@ -35,7 +35,7 @@ PROGRAMS = pathlib.Path("/run/programs")
 HEADER = re.compile(rb"(Active |Proto |COMMAND )")
 TIMER = re.compile(rb"\((-?\d+\.\d\d)(?=/)")
 SHOWN_LINES = 30
-REFUSAL_LINES = 3
+REFUSAL_LINES = 6
 HELP = b"usage:"
 ROUNDING = 0.02  # seconds
 WRONG_WORLD = "states"
@@ -88,7 +88,7 @@ def run(name, path, words, prefix):
 def run_ours(name, words, prefix):
     status, out, err = run(name, PROGRAMS / name, words, prefix)
     for entry in differences.of(name, shlex.join(words)):
-        err = entry.err("", err)
+        out, err = entry.both(out), entry.err(err)
     outcome = Outcome(name, status, out, err)
     if b"Sanitizer" in err or b"runtime error" in err:
         raise AssertionError(outcome)
@@ -103,7 +103,8 @@ def run_reference(name, words, prefix):
         asked = entry.ask(asked)
     status, out, err = run(name, REFERENCE[name], shlex.split(asked), prefix)
     for entry in entries:
-        out, err = entry.out(line, out), entry.err(line, err)
+        out = entry.out(out)
+        status, out, err = entry.status(status, out), entry.both(out), entry.err(err)
     return Outcome(name, status, out, err)
 
 
@@ -193,29 +194,35 @@ class Stage:
             self.context.__exit__(None, None, None)
 
 
+def check_outside(name, words, prefix, must_say):
+    """What only the reference does is refused in one line, status 2."""
+    ours = run_ours(name, words, prefix)
+    harness.expect(ours.status == 2 and not ours.out and ours.err.count(b"\n") == 1 and
+                   must_say.encode() in ours.err, ours)
+
+
+CHECKS = {"[compared]": check_same, "[wrong]": check_wrong, "[outside]": check_outside}
+
+
 def read_lines(name):
-    """(line, what its message must say or None) of each line of the table."""
-    is_wrong = False
+    """(line, its check, what its message must say or nothing) of each line of the table."""
+    check = None
     for line in (HERE / f"{name}.lines").read_text().splitlines():
         if line.startswith("["):
-            is_wrong = line == "[wrong]"
+            check = CHECKS[line]
         elif line and not line.startswith("#"):
-            words, _, message = line.partition("  # ")
-            yield words.rstrip(), message if is_wrong else None
+            words, *message = line.split("  # ")
+            yield words.rstrip(), check, message
 
 
-def add_case(stage, name, line, message, user, prefix):
-    def check():
-        if prefix:
+def add_case(stage, name, line, check, message, user):
+    def run_check():
+        if USERS[user]:
             harness.needs_real_root()
-        words = stage.words(line)
-        if message is None:
-            check_same(name, words, prefix)
-        else:
-            check_wrong(name, words, prefix, message)
+        check(name, stage.words(line), USERS[user], *message)
 
-    check.__doc__ = f"{name} {line}, {user}, {stage.name}".replace("#", "+")
-    harness.case(check)
+    run_check.__doc__ = f"{name} {line}, {user}, {stage.name}".replace("#", "+")
+    harness.case(run_check)
 
 
 def install_ours():
@@ -238,11 +245,10 @@ def main():
         print(f"1..0 # SKIP {name} is not installed")
         return
     stage = Stage(world)
-    for line, message in read_lines(name):
-        if all(word in line for word in only) and (message is None or world == WRONG_WORLD):
-            for user, prefix in USERS.items():
-                if not prefix or world in USERS_WORLDS:
-                    add_case(stage, name, line, message, user, prefix)
+    for line, check, message in read_lines(name):
+        if all(word in line for word in only) and (check is check_same or world == WRONG_WORLD):
+            for user in USERS if world in USERS_WORLDS else ["root"]:
+                add_case(stage, name, line, check, message, user)
     harness.main()
 
 

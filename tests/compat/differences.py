@@ -12,35 +12,38 @@ BROKEN_NAME = re.compile(rb"(?<=\bnew)\n(?=line)")
 CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 # Characters of the worlds' names that cannot be seen.
 HIDDEN = re.compile("[\u0080-\u009f\u202e]")
-FAMILY_AND_PROTOCOL = re.compile(r"-i ?([46])(tcp|udp)(?=[ :@]|$)", re.I)
+FAMILY_AND_PROTOCOL = re.compile(r"(?i)(-i ?[46])(tcp|udp)(?=[ :@]|$)")
 
 
 def escape_byte(match):
     return b"\\x%02x" % match[0][0]
 
 
-def escape(_, text):
+def escape(text):
     """As render/escape.h says: of hostile text, nothing reaches a terminal as it is."""
-    text = CONTROL.sub(escape_byte, BROKEN_NAME.sub(escape_byte, text)).decode("utf-8", "backslashreplace")
+    text = BROKEN_NAME.sub(escape_byte, text)
+    text = CONTROL.sub(escape_byte, text).decode("utf-8", "backslashreplace")
     return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
 def forget(pattern):
-    return lambda _, text: re.sub(pattern, b"", text)
+    return lambda text: re.sub(pattern, b"", text)
 
 
-def ask_family_alone(line):
-    return FAMILY_AND_PROTOCOL.sub(r"-i\1", line)
+def of_protocol(protocol):
+    """What lsof lists of one protocol; other rows may have made its columns wider."""
+    protocol = b" %s " % protocol.upper().encode()
+
+    def keep(text):
+        rows = [re.sub(b" +", b" ", row) for row in text.splitlines(True)]
+        kept = [row for row in rows if protocol in row]
+        return b"".join(rows[:1] + kept if kept else [])
+
+    return keep
 
 
-def keep_protocol(line, text):
-    protocol = FAMILY_AND_PROTOCOL.search(line)[2].upper().encode()
-    return b"".join(row for row in text.splitlines(True)
-                    if row.startswith(b"COMMAND ") or b" " + protocol + b" " in row)
-
-
-def same(line, text=None):
-    return line if text is None else text
+def same(value, *_):
+    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Difference:
     reason: str
     ask: typing.Callable = same     # the line that the reference is given instead
     out: typing.Callable = same     # what is to be expected of its standard output
-    err: typing.Callable = same     # and of standard error: this one for ours as well
+    status: typing.Callable = same  # and of its exit status, of which that is told, too
+    both: typing.Callable = same    # what of the standard output of both is compared
+    err: typing.Callable = same     # and of standard error
 
 
 DIFFERENCES = (
@@ -59,15 +64,18 @@ DIFFERENCES = (
     Difference("netstat", ".", "a line break in a path is no error of the kernel's",
                err=forget(rb"warning, got bogus unix line\.\n")),
     Difference("lsof", ".", "ours stat()s no file systems, so it has no warnings that it may not",
-               err=forget(rb"lsof: WARNING: can't stat\(\).*\n(?: +Output information may be incomplete\.\n)?")),
-    Difference("lsof", ".", "a user without a name is told of once for each process, listed or not",
+               err=forget(rb"lsof: WARNING: can't stat\(\).*\n"
+                          rb"(?: +Output information may be incomplete\.\n)?")),
+    Difference("lsof", ".", "of a user without a name it is told for each process, listed or not",
                err=forget(rb"lsof: no pwd entry for UID \d+\n")),
-    Difference("lsof", FAMILY_AND_PROTOCOL.pattern.replace("-i", "(?i)-i"),
-               "-i4TCP lists IPv6 sockets and -i6UDP hides some, while -i4 and -i6 do what the manual says",
-               ask=ask_family_alone, out=keep_protocol),
+    *(Difference("lsof", rf"(?i)-i ?[46]{protocol}([ :@]|$)",
+                 "-i4TCP lists IPv6 sockets and -i6UDP hides some; -i4 and -i6 do what the manual says",
+                 ask=lambda line: FAMILY_AND_PROTOCOL.sub(r"\1", line), both=of_protocol(protocol),
+                 status=lambda status, out, rows=of_protocol(protocol): 0 if rows(out) else 1)
+      for protocol in ("tcp", "udp")),
 )
 
 
 def of(program, line):
-    """Those that apply to a command line, in which each word is set apart by a blank."""
+    """Those that apply to a command line."""
     return [entry for entry in DIFFERENCES if entry.program == program and re.search(entry.lines, line)]
