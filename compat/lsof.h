@@ -151,6 +151,10 @@ void lsof_complain(struct lsof *lsof, const char *format, ...)
 int lsof_parse(struct lsof *lsof, int argc, char **argv);
 void lsof_fini(struct lsof *lsof);
 
+/* lsof_check.c: says what does not go together; what is beyond us is kept to be refused. */
+void lsof_check(struct lsof *lsof);
+void lsof_refuse(struct lsof *lsof, const char *what);
+
 /* lsof_lists.c: the values of options. What is wrong with them is said. 0 or -ENOMEM. */
 int lsof_add_command(struct lsof *lsof, const char *value);
 int lsof_add_fds(struct lsof *lsof, const char *value);
