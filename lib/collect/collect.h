@@ -40,6 +40,9 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
  */
 uint32_t tables_in_use(struct hark_source *source, uint32_t *ret_absent);
 
+/* Gives connections that are no sockets yet (SYN_RECV) the user of their listener. */
+int requests_take_users(struct hark_snapshot *snapshot);
+
 /* Makes one row of each MPTCP listener. */
 int mptcp_fold(struct hark_snapshot *snapshot);
 

@@ -389,6 +389,8 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 			snapshot->protocols |= 1u << protocol;
 	}
 	nl_close(&tables.nl);
+	if (r == 0)
+		r = requests_take_users(snapshot);
 	if (r == 0 && !filter->is_plain && !is_without_mptcp(&tables.dump)) {
 		snapshot->protocols |= 1u << HARK_PROTOCOL_MPTCP;
 		r = mptcp_fold(snapshot);
