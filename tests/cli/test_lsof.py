@@ -4,18 +4,16 @@
 What must be the same is compared by the suite "compat".
 """
 import contextlib
-import errno
 import os
 import pathlib
-import pty
 import re
 import socket
 import subprocess
 import tempfile
 
 import harness
-from harness import (case, child, clean_environment, expect, expect_equal, hark, listen, main,
-                     rename, udp, world)
+from harness import (case, child, expect, expect_equal, hark, listen, main, rename,
+                     told_on_a_terminal, udp, world)
 
 # What lists other files, and a word of what is said of it.
 REFUSED = (
@@ -161,24 +159,6 @@ def truth():
         expect_equal(lsof("-nP", "-i4", env={"HARK_TRUTH": "0"}).out, lsof("-nP", "-i4").out)
 
 
-def told_on_a_terminal(*words, env=None):
-    """What hark lsof writes to a standard error that is a terminal."""
-    reader, terminal = pty.openpty()
-    text = b""
-    with subprocess.Popen([harness.HARK, "lsof", *words], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=terminal,
-                          env=clean_environment(**(env or {}))) as process:
-        os.close(terminal)
-        try:
-            while part := os.read(reader, 65536):
-                text += part
-        except OSError as error:  # the last writer is gone
-            expect_equal(error.errno, errno.EIO)
-        process.wait(60)
-    os.close(reader)
-    return text.decode().replace("\r\n", "\n")
-
-
 @case
 def left_out():
     """a person is told what -i4 left out, by one line on a terminal"""
@@ -196,8 +176,8 @@ def left_out():
             (("-nP", "--truth", "-i4"), ""),
             (("-nP", "-a", "-i4", "-p", "^" + str(os.getpid())), ""),
         ):
-            expect_equal(told_on_a_terminal(*words), wanted, words)
-        expect_equal(told_on_a_terminal("-i4", env={"HARK_TRUTH": "1"}), "")
+            expect_equal(told_on_a_terminal("lsof", *words), wanted, words)
+        expect_equal(told_on_a_terminal("lsof", "-i4", env={"HARK_TRUTH": "1"}), "")
         expect_equal(lsof("-nP", "-i4").err, "", "no terminal")
 
 
