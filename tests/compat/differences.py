@@ -26,6 +26,13 @@ def escape(text):
     return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
+def spell_hidden(out):
+    """As lsof spells what it does not write as it is."""
+    text = out.decode("utf-8", "surrogateescape")
+    return HIDDEN.sub(lambda match: "".join(f"\\x{byte:02x}" for byte in match[0].encode()),
+                      text).encode("utf-8", "surrogateescape")
+
+
 def forget(pattern):
     return lambda text: re.sub(pattern, b"", text)
 
@@ -63,6 +70,8 @@ DIFFERENCES = (
                out=escape),
     Difference("netstat", ".", "a line break in a path is no error of the kernel's",
                err=forget(rb"warning, got bogus unix line\.\n")),
+    Difference("lsof", "-[nP]*F", "fields have characters that turn the direction of text",
+               out=spell_hidden),
     Difference("lsof", ".", "ours stat()s no file systems, so it has no warnings that it may not",
                err=forget(rb"lsof: WARNING: can't stat\(\).*\n"
                           rb"(?: +Output information may be incomplete\.\n)?")),
