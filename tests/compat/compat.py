@@ -3,9 +3,9 @@
 
     compat.py PROGRAM WORLD [WORD]      PROGRAM: netstat, lsof; WORD: only lines that hold it
 
-Each line of PROGRAM.lines is run as root and, in most worlds, as a user without capabilities. What must be equal:
-the exit status, standard output and standard error, byte for byte, but for
-  * the order of rows below a header of netstat's: the reference's is that of hash tables;
+Each line of PROGRAM.lines is run as root and, in most worlds, as a user without capabilities. What
+must be equal: the exit status, standard output and standard error, byte for byte and in the same
+order, but for
   * what a timer of netstat's has left (`-o`): it must lie between what the reference tells before
     and after;
   * lines that are refused: the reference prints a page of help where ours says what is wrong, so
@@ -32,7 +32,6 @@ import worlds  # noqa: E402
 ATTEMPTS = 20
 SECONDS = 60  # for one run
 PROGRAMS = pathlib.Path("/run/programs")
-HEADER = re.compile(rb"(Active |Proto |COMMAND )")
 TIMER = re.compile(rb"\((-?\d+\.\d\d)(?=/)")
 SHOWN_LINES = 30
 REFUSAL_LINES = 6
@@ -56,25 +55,21 @@ class Outcome:
         self.figures = {}  # row without what timers have left: that
         self.rows = out
         if name == "netstat":
-            self.sort()
+            self.set_timers_apart()
 
-    def sort(self):
-        result, rows = [], []
-        for line in self.out.splitlines(True):
-            bare = TIMER.sub(b"(", line)
-            self.figures.setdefault(bare, []).extend(map(float, TIMER.findall(line)))
-            if HEADER.match(line):
-                result += [*sorted(rows), line]
-                rows = []
-            else:
-                rows.append(bare)
-        self.rows = b"".join(result + sorted(rows))
+    def set_timers_apart(self):
+        rows = self.out.splitlines(True)
+        bare = [TIMER.sub(b"(", row) for row in rows]
+        for key, row in zip(bare, rows):
+            self.figures.setdefault(key, []).extend(map(float, TIMER.findall(row)))
+        self.rows = b"".join(bare)
 
     def told(self):
         return self.status, self.rows, self.err
 
     def __repr__(self):
-        out, err = ([repr(line)[2:-1] for line in text.splitlines()] for text in (self.rows, self.err))
+        out, err = ([repr(line)[2:-1] for line in text.splitlines()]
+                    for text in (self.rows, self.err))
         return "\n".join([f"status {self.status}", *out, "--- standard error:", *err])
 
 

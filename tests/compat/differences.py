@@ -77,6 +77,8 @@ DIFFERENCES = (
                           rb"(?: +Output information may be incomplete\.\n)?")),
     Difference("lsof", ".", "of a user without a name it is told for each process, listed or not",
                err=forget(rb"lsof: no pwd entry for UID \d+\n")),
+    Difference("lsof", "(^| )-[nP]*F", "names in fields are written with characters that cannot be seen",
+               out=lambda text: text.replace("\u202e".encode(), rb"\xe2\x80\xae")),
     *(Difference("lsof", rf"(?i)-i ?[46]{protocol}([ :@]|$)",
                  "-i4TCP lists IPv6 sockets and -i6UDP hides some; -i4 and -i6 do what the manual says",
                  ask=lambda line: FAMILY_AND_PROTOCOL.sub(r"\1", line), both=of_protocol(protocol),
@@ -87,4 +89,5 @@ DIFFERENCES = (
 
 def of(program, line):
     """Those that apply to a command line."""
-    return [entry for entry in DIFFERENCES if entry.program == program and re.search(entry.lines, line)]
+    return [entry for entry in DIFFERENCES
+            if entry.program == program and re.search(entry.lines, line)]

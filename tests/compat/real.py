@@ -79,5 +79,7 @@ def start(world):
     # somebody is served by the pool, and by the one that forks
     clients = [socket.create_connection(("127.0.0.1", port)) for protocol, port in sorted(listening())
                if protocol == "tcp" and port in (22, 80)]
+    for client in clients:
+        client.send(b"GET /")  # apache2 is not told of a connection before that (TCP_DEFER_ACCEPT)
     world.stack.callback(lambda: [client.close() for client in clients])
     world.words |= {"port": 80, "service": "http", "name": "apache2", "range": "1-1024"}
