@@ -182,44 +182,17 @@ static void print_queues(struct netstat *netstat, const struct hark_socket *sock
 	out_char(&netstat->out, ' ');
 }
 
-/*
- * A connection that is being made has no owner in a dump, but that of its listener in /proc/net.
- * Listeners are the first rows of TCP in the kernel's order.
- */
-static const struct hark_socket *find_owner(const struct netstat *netstat,
-					    const struct hark_socket *socket)
-{
-	const struct hark_socket *owner = socket, *listener;
-
-	if (socket->protocol != HARK_PROTOCOL_TCP || socket->state != HARK_STATE_SYN_RECV ||
-	    socket->inode)
-		return socket;
-	for (uint32_t i = 0; (listener = hark_snapshot_socket(netstat->snapshot, i)) &&
-			     listener->state == HARK_STATE_LISTEN;
-	     i++) {
-		if (listener->local_port != socket->local_port ||
-		    listener->family != socket->family)
-			continue;
-		if (!hark_addr_compare(&listener->local, &socket->local))
-			return listener;
-		if (hark_addr_is_any(&listener->local))
-			owner = listener;
-	}
-	return owner;
-}
-
 static void print_owner(struct netstat *netstat, const struct hark_socket *socket)
 {
 	struct out *out = &netstat->out;
-	uint32_t uid = find_owner(netstat, socket)->uid;
-	const char *user = netstat->options->numeric_users ? NULL :
-							     users_name(&netstat->users, uid);
+	const char *user =
+		netstat->options->numeric_users ? NULL : users_name(&netstat->users, socket->uid);
 
 	out_char(out, ' ');
 	if (user)
 		netstat_print_text(out, user, strlen(user), 10);
 	else
-		netstat_print_left(out, (int32_t)uid, 10);
+		netstat_print_left(out, (int32_t)socket->uid, 10);
 	out_char(out, ' ');
 	netstat_print_left(out, socket->inode, 10);
 }
