@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/bpf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -569,53 +568,6 @@ static void test_inner_pid_namespace(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static const struct source_ops *live;
-static int n_programs;
-
-/* As on a kernel that can run but the first of the programs. */
-static int refuse_second(struct hark_source *source, int command, union bpf_attr *attr,
-			 uint32_t size)
-{
-	if (command == BPF_PROG_LOAD && attr->prog_type == BPF_PROG_TYPE_TRACING &&
-	    n_programs++ == 1)
-		return -EINVAL;
-	return live->bpf(source, command, attr, size);
-}
-
-/* The second program looks for what nobody holds; what the first found stands without it. */
-static void test_second_program_refused(void **state)
-{
-	const struct holders_prospect prospect = { .has_connections = true };
-	struct bed *bed = *state;
-	struct source_ops ops = *bed->source.ops;
-	int fd = new_socket(), gone = new_socket(), r;
-	struct hark_socket *sockets;
-	struct walk *walk;
-
-	live = bed->source.ops;
-	ops.bpf = refuse_second;
-	bed->source.ops = &ops;
-	assert_int_equal(array_reserve(&bed->snapshot->sockets, 2u), 0);
-	sockets = bed->snapshot->sockets.items;
-	sockets[0] = (struct hark_socket){ .inode = inode_of(fd) };
-	sockets[1] = (struct hark_socket){ .inode = inode_of(gone) };
-	bed->snapshot->sockets.n = 2;
-	close(gone);
-	walk = holders_begin(&bed->source, HARK_HOLDERS_BPF, &prospect);
-	assert_non_null(walk);
-	r = holders_collect(&bed->source, bed->snapshot, 0, HARK_HOLDERS_BPF, walk);
-	holders_end(walk);
-	if (n_programs < 2) {
-		print_message("# needs CAP_BPF, and a kernel whose tasks a program may walk\n");
-		skip();
-	}
-	assert_int_equal(r, 0);
-	assert_int_equal(n_programs, 2);
-	assert_true(is_held(bed, &sockets[0], getpid(), fd));
-	assert_int_equal(sockets[1].n_holders, 0);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -630,7 +582,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unprivileged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hidden_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_inner_pid_namespace, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_second_program_refused, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("holders_live", tests, NULL, NULL);
