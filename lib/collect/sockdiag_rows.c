@@ -44,6 +44,18 @@ static uint8_t state_of(uint8_t protocol, uint8_t state)
 	return state && state < sizeof(tcp_states) ? tcp_states[state] : HARK_STATE_BOUND;
 }
 
+/* Their numbers are SCTP's own (include/net/sctp/constants.h: enum sctp_state). */
+static uint8_t state_of_association(uint8_t state)
+{
+	static const uint8_t states[] = {
+		HARK_STATE_BOUND,       HARK_STATE_SYN_SENT,   HARK_STATE_SYN_SENT,
+		HARK_STATE_ESTABLISHED, HARK_STATE_FIN_WAIT_1, HARK_STATE_FIN_WAIT_1,
+		HARK_STATE_CLOSE_WAIT,  HARK_STATE_LAST_ACK,
+	};
+
+	return state < sizeof(states) ? states[state] : HARK_STATE_BOUND;
+}
+
 static struct hark_addr addr_of(uint8_t family, const __be32 *words, uint32_t device)
 {
 	struct hark_addr addr;
@@ -151,6 +163,47 @@ static int take_locals(struct sockdiag_dump *dump, const struct nlattr *locals)
 	return 0;
 }
 
+/*
+ * An association is a row. Before the first of its associations the kernel tells of an endpoint
+ * once more (net/sctp/diag.c: sctp_sock_dump()); and one that is connected is its association.
+ */
+static void take_association(struct sockdiag_dump *dump, const struct inet_diag_msg *message)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	struct hark_socket row = snapshot->sockets.items[snapshot->sockets.n - 1];
+
+	/* By a number that no association has. */
+	if (row.is_listener)
+		snapshot->listeners.n--;
+	row.is_listener = false;
+	row.listener = HARK_NONE;
+	row.state = state_of_association(message->idiag_state);
+	row.device = 0; /* where its route leads, which it is not bound to */
+	if (dump->endpoint.n_sockets && dump->endpoint.cookie == row.cookie) {
+		snapshot->sockets.n = dump->endpoint.first_socket + 1;
+		snapshot->listeners.n = dump->endpoint.first_listener;
+	}
+	dump->endpoint.n_sockets = 0;
+	snapshot->sockets.items[snapshot->sockets.n - 1] = row;
+}
+
+static int take_endpoint(struct sockdiag_dump *dump, const struct nlattr *locals)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
+	int r = 0;
+
+	dump->endpoint.cookie = socket->cookie;
+	dump->endpoint.first_socket = snapshot->sockets.n - 1;
+	dump->endpoint.first_listener = snapshot->listeners.n - socket->is_listener;
+	if (socket->is_listener || socket->state == HARK_STATE_BOUND)
+		r = locals ? take_locals(dump, locals) : 0;
+	else
+		snapshot->sockets.n--;
+	dump->endpoint.n_sockets = snapshot->sockets.n - dump->endpoint.first_socket;
+	return r;
+}
+
 /* A TCP socket beneath an MPTCP one has that as its upper layer. */
 static bool is_mptcp(const struct nlattr *upper_layer)
 {
@@ -167,6 +220,7 @@ static bool is_mptcp(const struct nlattr *upper_layer)
 struct attributes {
 	const struct nlattr *locals;
 	bool is_subflow;
+	bool has_peers;
 };
 
 static void take_attribute(struct hark_socket *socket, const struct nlattr *attr,
@@ -198,6 +252,9 @@ static void take_attribute(struct hark_socket *socket, const struct nlattr *attr
 		break;
 	case INET_DIAG_LOCALS:
 		attributes->locals = attr;
+		break;
+	case INET_DIAG_PEERS:
+		attributes->has_peers = true;
 		break;
 	default:
 		break;
@@ -255,7 +312,9 @@ int sockdiag_take(const struct nlmsghdr *header, void *data)
 	}
 	if (socket->is_listener)
 		fill_listener(dump, socket, message, attributes.is_subflow);
-	if (dump->protocol == HARK_PROTOCOL_SCTP && attributes.locals)
-		return take_locals(dump, attributes.locals);
+	if (dump->protocol == HARK_PROTOCOL_SCTP && !attributes.has_peers)
+		return take_endpoint(dump, attributes.locals);
+	if (dump->protocol == HARK_PROTOCOL_SCTP)
+		take_association(dump, message);
 	return 0;
 }
