@@ -57,7 +57,8 @@ def run(*command, **options):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False, **options)
     if done.returncode:
-        raise Skip(f"{' '.join(map(str, command[:4]))}: {done.stderr.strip().splitlines()[-1:]}")
+        errors = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise Skip(f"{command[0]}: {errors[-1]}")
     return done.stdout
 
 
