@@ -27,10 +27,6 @@ struct sockdiag_dump {
 	uint32_t states;                       /* mask of those asked for */
 	uint32_t first_socket, first_listener; /* rows that it began with */
 	bool has_mptcp;                        /* some TCP listener has MPTCP as its upper layer */
-	struct {
-		uint64_t cookie;
-		uint32_t first_socket, first_listener, n_sockets;
-	} endpoint;             /* of SCTP, the last one: its rows */
 	bool hides_upper_layer; /* some TCP listener came without what CAP_NET_ADMIN is told */
 };
 

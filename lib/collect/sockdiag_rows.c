@@ -163,45 +163,45 @@ static int take_locals(struct sockdiag_dump *dump, const struct nlattr *locals)
 	return 0;
 }
 
-/*
- * An association is a row. Before the first of its associations the kernel tells of an endpoint
- * once more (net/sctp/diag.c: sctp_sock_dump()); and one that is connected is its association.
- */
+/* An association of SCTP's. Its `device` is where its route leads, and not what it is bound to. */
 static void take_association(struct sockdiag_dump *dump, const struct inet_diag_msg *message)
 {
 	struct hark_snapshot *snapshot = dump->snapshot;
-	struct hark_socket row = snapshot->sockets.items[snapshot->sockets.n - 1];
+	struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
 
 	/* By a number that no association has. */
-	if (row.is_listener)
+	if (socket->is_listener)
 		snapshot->listeners.n--;
-	row.is_listener = false;
-	row.listener = HARK_NONE;
-	row.state = state_of_association(message->idiag_state);
-	row.device = 0; /* where its route leads, which it is not bound to */
-	if (dump->endpoint.n_sockets && dump->endpoint.cookie == row.cookie) {
-		snapshot->sockets.n = dump->endpoint.first_socket + 1;
-		snapshot->listeners.n = dump->endpoint.first_listener;
-	}
-	dump->endpoint.n_sockets = 0;
-	snapshot->sockets.items[snapshot->sockets.n - 1] = row;
+	socket->is_listener = false;
+	socket->listener = HARK_NONE;
+	socket->state = state_of_association(message->idiag_state);
+	socket->device = 0;
+}
+
+/*
+ * Before its associations some kernels tell of an endpoint once more (net/sctp/diag.c:
+ * sctp_sock_dump()); and one that has a peer is its association.
+ */
+static bool is_told_elsewhere(const struct sockdiag_dump *dump, const struct hark_socket *socket)
+{
+	const struct hark_socket *other = &dump->snapshot->sockets.items[dump->first_socket];
+
+	while (other < socket && (other->cookie != socket->cookie || other->remote_port))
+		other++;
+	return other < socket || socket->remote_port;
 }
 
 static int take_endpoint(struct sockdiag_dump *dump, const struct nlattr *locals)
 {
 	struct hark_snapshot *snapshot = dump->snapshot;
-	struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
-	int r = 0;
+	const struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
 
-	dump->endpoint.cookie = socket->cookie;
-	dump->endpoint.first_socket = snapshot->sockets.n - 1;
-	dump->endpoint.first_listener = snapshot->listeners.n - socket->is_listener;
-	if (socket->is_listener || socket->state == HARK_STATE_BOUND)
-		r = locals ? take_locals(dump, locals) : 0;
-	else
+	if (dump->filter->all_states && is_told_elsewhere(dump, socket)) {
+		snapshot->listeners.n -= socket->is_listener;
 		snapshot->sockets.n--;
-	dump->endpoint.n_sockets = snapshot->sockets.n - dump->endpoint.first_socket;
-	return r;
+		return 0;
+	}
+	return locals ? take_locals(dump, locals) : 0;
 }
 
 /* A TCP socket beneath an MPTCP one has that as its upper layer. */

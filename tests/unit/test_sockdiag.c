@@ -247,16 +247,18 @@ struct message {
 	struct nlattr peers; /* an association has them, an endpoint does not */
 };
 
-static void take_sctp(struct sockdiag_dump *dump, uint32_t cookie, uint8_t state, uint16_t peer)
+static void take_sctp(struct sockdiag_dump *dump, uint32_t cookie, uint8_t state, uint16_t peer,
+		      bool is_association)
 {
 	struct message message = {
-		.header = { .nlmsg_len = peer ? sizeof(message) : offsetof(struct message, peers),
+		.header = { .nlmsg_len = is_association ? sizeof(message) :
+							  offsetof(struct message, peers),
 			    .nlmsg_type = dump->message_type },
 		.body = { .idiag_family = AF_INET,
 			  .idiag_state = state,
 			  .id = { .idiag_sport = htons(9),
 				  .idiag_dport = htons(peer),
-				  .idiag_if = peer ? 1 : 0,
+				  .idiag_if = is_association,
 				  .idiag_cookie = { cookie } } },
 		.peers = { .nla_len = sizeof(message.peers), .nla_type = INET_DIAG_PEERS },
 	};
@@ -264,7 +266,7 @@ static void take_sctp(struct sockdiag_dump *dump, uint32_t cookie, uint8_t state
 	assert_int_equal(sockdiag_take(&message.header, dump), 0);
 }
 
-/* The kernel tells of endpoints, and then once more of each that has associations, with these. */
+/* Endpoints, once more each that has associations, and these. */
 static void tells_associations_from_endpoints(void **state)
 {
 	static const struct collect_filter filter = { .all_states = true };
@@ -279,15 +281,15 @@ static void tells_associations_from_endpoints(void **state)
 	(void)state;
 	assert_non_null(dump.snapshot);
 	assert_non_null(snapshot_begin_namespace(dump.snapshot));
-	take_sctp(&dump, 1, TCP_LISTEN, 0);
-	take_sctp(&dump, 2, TCP_ESTABLISHED, 0);
-	take_sctp(&dump, 3, TCP_CLOSE, 0);
-	take_sctp(&dump, 1, TCP_LISTEN, 0);
-	take_sctp(&dump, 1, 3, 77);
-	take_sctp(&dump, 1, 6, 78);
-	take_sctp(&dump, 2, TCP_ESTABLISHED, 0);
-	take_sctp(&dump, 2, 2, 79);
-	take_sctp(&dump, 2, TCP_LISTEN, 80); /* no such state */
+	take_sctp(&dump, 1, TCP_LISTEN, 0, false);
+	take_sctp(&dump, 2, TCP_ESTABLISHED, 79, false);
+	take_sctp(&dump, 3, TCP_CLOSE, 0, false);
+	take_sctp(&dump, 1, TCP_LISTEN, 0, false);
+	take_sctp(&dump, 1, 3, 77, true);
+	take_sctp(&dump, 1, 6, 78, true);
+	take_sctp(&dump, 2, TCP_ESTABLISHED, 79, false);
+	take_sctp(&dump, 2, 2, 79, true);
+	take_sctp(&dump, 2, TCP_LISTEN, 80, true); /* no such state */
 	assert_int_equal(dump.snapshot->sockets.n, 6);
 	assert_int_equal(dump.snapshot->listeners.n, 1);
 	for (uint32_t i = 0; i < 6; i++) {
