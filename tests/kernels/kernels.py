@@ -273,6 +273,14 @@ def check_connections(guest):
     raise AssertionError(line)
 
 
+def check_listeners(guest):
+    """All of them are also in the list of everything, by one way."""
+    few, many = ({row["cookie"]: row["label"] for row in rows_of(guest, FIRST, view)[0]}
+                 for view in ("", "-a"))
+    if few.keys() - many.keys():
+        raise AssertionError(f"missing with -a: {few.keys() - many.keys()} of {few}")
+
+
 class Results:
     """Prints TAP."""
 
@@ -311,6 +319,7 @@ def test_kernel(results, packages, tools, series, package):
     for view in VIEWS:
         for way in WAYS:
             results.case(f"{series}: {way} {view or 'listeners'}", check_way, guest, way, view)
+    results.case(f"{series}: -a has all listeners", check_listeners, guest)
     results.case(f"{series}: connections of other namespaces", check_connections, guest)
 
 
