@@ -275,10 +275,10 @@ def check_connections(guest):
 
 def check_listeners(guest):
     """All of them are also in the list of everything, by one way."""
-    few, many = ({row["cookie"]: row["label"] for row in rows_of(guest, FIRST, view)[0]}
-                 for view in ("", "-a"))
-    if few.keys() - many.keys():
-        raise AssertionError(f"missing with -a: {few.keys() - many.keys()} of {few}")
+    few, many = ({(row["label"], row["local"]["port"], row["state"], row["cookie"])
+                  for row in rows_of(guest, FIRST, view)[0]} for view in ("", "-a"))
+    if few - many:
+        raise AssertionError(f"missing with -a: {few - many}")
 
 
 class Results:
