@@ -240,7 +240,8 @@ static int look_again(struct scan *scan, bool had_marks, struct bpf_filter *want
 	walk = walk_begin(scan->question->source, &question, false);
 	r = take_walk(scan, walk, wanted);
 	walk_free(walk);
-	return r;
+	/* Without `marks` no more is missing than which sockets are the kernel's. */
+	return had_marks || r == -ENOMEM ? r : 0;
 }
 
 static void settle_found(struct scan *scan)
