@@ -117,7 +117,7 @@ class World:
     def finish(self):
         self.words |= {"pid": self.pids[0], "otherpid": self.pids[-1],
                        "pgid": os.getpgid(self.pids[0]), "nopid": 4194303}
-        # lsof's exit status is by chance where a user of -u has no process: 4.95 was seen to say 0 and 1.
+        # Where a user of -u has no process, lsof 4.95 was seen to end with 0 and with 1.
         for uid in (USER, 65534):
             self.holder(list, b"idle", uid=uid)
 
