@@ -82,7 +82,7 @@ def run(name, path, words, prefix):
 
 def run_ours(name, words, prefix):
     status, out, err = run(name, PROGRAMS / name, words, prefix)
-    for entry in differences.of(name, shlex.join(words)):
+    for entry in differences.applying(name, shlex.join(words)):
         out, err = entry.both(out), entry.err(err)
     outcome = Outcome(name, status, out, err)
     if b"Sanitizer" in err or b"runtime error" in err:
@@ -92,7 +92,7 @@ def run_ours(name, words, prefix):
 
 def run_reference(name, words, prefix):
     line = shlex.join(words)
-    entries = differences.of(name, line)
+    entries = differences.applying(name, line)
     asked = line
     for entry in entries:
         asked = entry.ask(asked)

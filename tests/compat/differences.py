@@ -37,13 +37,13 @@ def forget(pattern):
     return lambda text: re.sub(pattern, b"", text)
 
 
-def of_protocol(protocol):
-    """What lsof lists of one protocol; other rows may have made its columns wider."""
-    protocol = b" %s " % protocol.upper().encode()
+def of(family, protocol):
+    """What lsof lists of one kind; other rows may have made its columns wider."""
+    family, protocol = (b" %s " % word.encode() for word in (f"IPv{family}", protocol.upper()))
 
     def keep(text):
         rows = [re.sub(b" +", b" ", row) for row in text.splitlines(True)]
-        kept = [row for row in rows if protocol in row]
+        kept = [row for row in rows if family in row and protocol in row]
         return b"".join(rows[:1] + kept if kept else [])
 
     return keep
@@ -77,17 +77,15 @@ DIFFERENCES = (
                           rb"(?: +Output information may be incomplete\.\n)?")),
     Difference("lsof", ".", "of a user without a name it is told for each process, listed or not",
                err=forget(rb"lsof: no pwd entry for UID \d+\n")),
-    Difference("lsof", "(^| )-[nP]*F", "names in fields are written with characters that cannot be seen",
-               out=lambda text: text.replace("\u202e".encode(), rb"\xe2\x80\xae")),
-    *(Difference("lsof", rf"(?i)-i ?[46]{protocol}([ :@]|$)",
-                 "-i4TCP lists IPv6 sockets and -i6UDP hides some; -i4 and -i6 do what the manual says",
-                 ask=lambda line: FAMILY_AND_PROTOCOL.sub(r"\1", line), both=of_protocol(protocol),
-                 status=lambda status, out, rows=of_protocol(protocol): 0 if rows(out) else 1)
-      for protocol in ("tcp", "udp")),
+    *(Difference("lsof", rf"(?i)-i ?{family}{protocol}([ :@]|$)",
+                 "-i4TCP and -i4:80 list IPv6 sockets, -i6UDP hides some; -i4 does what its manual says",
+                 ask=lambda line: FAMILY_AND_PROTOCOL.sub(r"\1", line), both=of(family, protocol),
+                 status=lambda status, out, rows=of(family, protocol): 0 if rows(out) else 1)
+      for family in (4, 6) for protocol in ("tcp", "udp")),
 )
 
 
-def of(program, line):
+def applying(program, line):
     """Those that apply to a command line."""
     return [entry for entry in DIFFERENCES
             if entry.program == program and re.search(entry.lines, line)]
