@@ -17,6 +17,7 @@ help:
 	@echo 'make test           install what is missing, run every test, sanitizers included'
 	@echo 'make install        to PREFIX ($(PREFIX)), below DESTDIR; OPTIONS: those of Meson, -D...'
 	@echo 'make bench          measure against ss, netstat and lsof'
+	@echo 'make kernels        run on other kernels in QEMU, which are downloaded by apt into build/kernels'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make bless          rewrite the golden files and the kept costs from those of today'
 	@echo 'make lint, format   check the style; reformat the C files'
@@ -44,6 +45,11 @@ bless: build-asan/build.ninja build-clang/build.ninja
 bench: all
 	@scripts/deps test
 	@HARK=build/hark tests/bench/bench.py
+
+# What cannot be had is skipped, with the reason.
+kernels: all
+	@scripts/deps kernels || true
+	@PATH="$$PATH:/usr/sbin:/sbin" HARK=build/hark tests/kernels/kernels.py build/kernels
 
 fuzz: build-fuzz/build.ninja
 	@scripts/fuzz build-fuzz $(FUZZ_SECONDS)
@@ -75,4 +81,4 @@ build-fuzz/build.ninja: | deps
 	@CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dtests=true -Dfuzz=true $(SANITIZE) \
 		-Db_lundef=false
 
-.PHONY: all help deps run test lint bless bench fuzz format install clean
+.PHONY: all help deps run test lint bless bench kernels fuzz format install clean

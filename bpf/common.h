@@ -169,6 +169,30 @@ static __always_inline void take_net(struct net *net, __u32 kind)
 	take_find(inode, kind);
 }
 
+#define NAMESPACES_MAX (1 << 20)
+
+/* All network namespaces hang together in a ring. */
+static __always_inline struct net *next_net(struct net *net)
+{
+	struct list_head *next = NULL;
+
+	READ(next, net, list.next);
+	if (!next)
+		return (struct net *)memory.own_net;
+	return (void *)next - bpf_core_field_offset(struct net, list);
+}
+
+/* The head of the ring is in none of them: what would be around it has other operations. */
+static __always_inline int is_net(struct net *net)
+{
+	const struct net *own = memory.own_net;
+	const void *operations = NULL, *expected = NULL;
+
+	READ(expected, own, ns.ops);
+	READ(operations, net, ns.ops);
+	return operations == expected;
+}
+
 /* A network namespace that none of the tasks before was in. */
 static __always_inline void take_namespace(struct task_struct *task)
 {

@@ -41,7 +41,17 @@ struct hlist_nulls_head {
 struct inet_listen_hashbucket {
 	struct hlist_nulls_head nulls_head;
 };
+struct inet_ehash_bucket {
+	struct hlist_nulls_head chain;
+};
+struct inet_bind_hashbucket {
+	struct hlist_head chain;
+};
 struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash;
+	unsigned int ehash_mask;
+	unsigned int bhash_size;
+	struct inet_bind_hashbucket *bhash2;
 	unsigned int lhash2_mask;
 	struct inet_listen_hashbucket *lhash2;
 };
@@ -94,11 +104,29 @@ struct socket_alloc {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+struct inet_bind2_bucket {
+	possible_net_t ib_net;
+	struct hlist_node node;
+	struct hlist_node bhash_node; /* since Linux 6.8 */
+	struct hlist_head owners;
+};
+struct in6_addr {
+	__u8 bytes[16];
+};
 struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
 	unsigned char skc_state;
+	int skc_bound_dev_if;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
 	struct proto *skc_prot;
 	possible_net_t skc_net;
 	struct hlist_node skc_node;
+	struct hlist_node skc_bind_node;
 };
 struct proto {
 	union {

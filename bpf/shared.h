@@ -42,6 +42,18 @@ struct bpf_task {
 	char command[16];        /* of its thread group's leader */
 };
 
+/* A connection, or another socket of TCP that has a peer; of a network namespace beside our own. */
+struct bpf_connection {
+	unsigned int netns;    /* inode */
+	unsigned int device;   /* interface that it is bound to, 0: none */
+	unsigned short family; /* AF_INET, AF_INET6; 0: the namespace must be dumped */
+	unsigned short
+		local_port; /* host order, and the other network order, as the kernel has them */
+	unsigned short remote_port;
+	unsigned short unused;
+	unsigned char local[16], remote[16]; /* the first four bytes of IPv4 */
+};
+
 /*
  * Sockets of the reader's own that show the way to the kernel's tables. A raw one would, too,
  * but it stands in that table itself from the beginning, for everybody to see.
@@ -53,15 +65,20 @@ enum bpf_guide {
 };
 #define BPF_GUIDES_MAX 2 /* a power of two, so that an index is easily held within it */
 
-/* Where the search for listeners is: in hash tables of chains of sockets. */
+/* Where a search is that goes through hash tables of chains of sockets. */
 struct bpf_chains {
-	unsigned long long buckets; /* the next batch of them */
-	unsigned long long node;    /* the next of the chain at hand */
-	unsigned int guide;         /* of the table that comes next */
-	unsigned int n;             /* batches that this one has left */
-	unsigned int stride;        /* bytes of a bucket */
-	unsigned int first;         /* where in a bucket its chain begins */
-	unsigned int at;            /* the next of the batch at hand */
+	unsigned long long table; /* the first of its buckets */
+	unsigned long long node;  /* the next of the chain at hand */
+	unsigned long long inner; /* the next of a chain that hangs in a node of this one */
+	unsigned int guide;       /* of the table that comes next */
+	unsigned int n_buckets;   /* of the table */
+	unsigned int n;           /* that are left */
+	unsigned int stride;      /* bytes of a bucket */
+	unsigned int first;       /* where in a bucket its chain begins */
+	unsigned int at;          /* the next of the batch at hand */
+	unsigned int has_numbers; /* a chain ends with the number of its bucket */
+	unsigned int n_returns;   /* chains that were gone through again */
+	unsigned int is_done;     /* all tables were seen to their end */
 };
 
 /* Where the walk is: in a descriptor table. */

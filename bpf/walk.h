@@ -16,29 +16,17 @@
 
 #define BITS_OF_A_WORD 64
 
-#define NAMESPACES_MAX (1 << 20)
-
-/*
- * All network namespaces hang together, those too that no task is in. Of these only what has a file
- * may be reached by a descriptor or a mount. The head of their list is in none of them: what would be
- * around it has other operations.
- */
+/* Of those that no task is in, only what has a file may be reached by a descriptor or a mount. */
 static long visit_namespace(__u64 i, void *data)
 {
-	const struct net *own = memory.own_net;
-	struct list_head *next = NULL;
 	struct net **net = data;
-	const void *operations = NULL, *expected = NULL;
 	void *stashed = NULL;
 
-	READ(next, *net, list.next);
-	*net = (void *)next - bpf_core_field_offset(struct net, list);
-	if (!next || *net == own)
+	*net = next_net(*net);
+	if (*net == memory.own_net)
 		return 1;
-	READ(expected, own, ns.ops);
-	READ(operations, *net, ns.ops);
 	READ(stashed, *net, ns.stashed);
-	if (operations == expected && stashed)
+	if (stashed && is_net(*net))
 		take_net(*net, BPF_FIND_NAMESPACE);
 	return 0;
 }

@@ -56,20 +56,21 @@ static bool wants_listeners_only(const struct lsof *lsof)
 static uint32_t choose_protocols(const struct lsof *lsof)
 {
 	const uint32_t udp = 1u << HARK_PROTOCOL_UDP | 1u << HARK_PROTOCOL_UDPLITE;
+	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
 	uint32_t wanted = 0;
 
 	if (wants_listeners_only(lsof))
-		return 1u << HARK_PROTOCOL_TCP;
+		return tcp;
 	for (uint32_t i = 0; i < lsof->addresses.n; i++) {
 		const char *protocol = lsof->addresses.items[i].protocol;
 
 		if (!protocol)
-			wanted |= udp | 1u << HARK_PROTOCOL_TCP;
+			wanted |= udp | tcp;
 		else
-			wanted |= strcmp(protocol, "tcp") == 0 ? 1u << HARK_PROTOCOL_TCP : udp;
+			wanted |= strcmp(protocol, "tcp") == 0 ? tcp : udp;
 	}
 	if (lsof->has_net || lsof->n_states_included)
-		wanted |= udp | 1u << HARK_PROTOCOL_TCP;
+		wanted |= udp | tcp;
 	return wanted;
 }
 
@@ -275,7 +276,6 @@ int lsof_main(int argc, char **argv)
 		lsof_complain(&lsof, "%s", strerror(-r));
 		r = STATUS_WRONG;
 	} else if (lsof.has_failed) {
-		help();
 		r = STATUS_WRONG;
 	} else if (lsof.wants_help) {
 		r = help();

@@ -81,9 +81,9 @@ struct lsof_address {
 	const char *text; /* as it was given: what is found for one is found for all of that text */
 	uint8_t version;  /* 4 or 6 where that was written, else 0 */
 	uint8_t family;   /* AF_INET, AF_INET6, or 0: either */
-	uint8_t bytes[16];    /* 4 or 16 of them; zeros: any address */
-	const char *protocol; /* "tcp", "udp", "udplite", or NULL: any */
-	int32_t low, high;    /* ports; low -1: any */
+	_Alignas(4) uint8_t bytes[16]; /* 4 or 16 of them; zeros: any address */
+	const char *protocol;          /* "tcp", "udp", "udplite", or NULL: any */
+	int32_t low, high;             /* ports; low -1: any */
 	bool is_found;
 };
 
@@ -150,6 +150,10 @@ void lsof_complain(struct lsof *lsof, const char *format, ...)
 /* lsof_options.c: the whole command line; what is wrong with it has been said. 0 or -ENOMEM. */
 int lsof_parse(struct lsof *lsof, int argc, char **argv);
 void lsof_fini(struct lsof *lsof);
+
+/* lsof_check.c: says what does not go together; what is beyond us is kept to be refused. */
+void lsof_check(struct lsof *lsof);
+void lsof_refuse(struct lsof *lsof, const char *what);
 
 /* lsof_lists.c: the values of options. What is wrong with them is said. 0 or -ENOMEM. */
 int lsof_add_command(struct lsof *lsof, const char *value);

@@ -104,6 +104,7 @@ static bool is_zero(const uint8_t bytes[16])
 
 static void take_ipv6(struct parsing *parsing)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct lsof_address *address = &parsing->address;
 	const char *begin = parsing->at + 1, *end = strrchr(begin, ']');
 	char text[INET6_ADDRSTRLEN];
@@ -122,7 +123,7 @@ static void take_ipv6(struct parsing *parsing)
 	address->family = AF_INET6;
 	if (inet_pton(AF_INET6, text, address->bytes) != 1 || is_zero(address->bytes)) {
 		say_wrong(parsing, "unacceptable Internet address in:");
-	} else if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address->bytes)) {
+	} else if (memcmp(address->bytes, mapped, sizeof(mapped)) == 0) {
 		if (address->version == 6)
 			say_wrong(parsing, "IPv4 addresses are prohibited:");
 		memmove(address->bytes, address->bytes + 12, 4);

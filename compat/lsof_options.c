@@ -70,18 +70,13 @@ static bool optional_number(struct scan *scan, uint32_t *ret)
 	return n > 0;
 }
 
-static void refuse(struct lsof *lsof, const char *what)
-{
-	if (!lsof->refused)
-		lsof->refused = what;
-}
-
 static int take_command(struct lsof *lsof, struct scan *scan)
 {
 	if (scan->sign == '-')
 		return lsof_add_command(lsof, scan->value);
 	if (!optional_value(scan) || *scan->value < '0' || *scan->value > '9') {
-		lsof_complain(lsof, "+c not followed by width number");
+		lsof_complain(lsof, "+c not followed by width number: %s",
+			      scan->value ? scan->value : "");
 		return 0;
 	}
 	lsof->command_width = (uint32_t)strtoul(scan->value, NULL, 10);
@@ -95,14 +90,14 @@ static int take_fds(struct lsof *lsof, struct scan *scan)
 {
 	if (scan->sign == '-')
 		return lsof_add_fds(lsof, scan->value);
-	refuse(lsof, "directories (+d)");
+	lsof_refuse(lsof, "directories (+d)");
 	return 0;
 }
 
 static int take_tree(struct lsof *lsof, struct scan *scan)
 {
 	if (scan->sign == '+')
-		refuse(lsof, "directories (+D)");
+		lsof_refuse(lsof, "directories (+D)");
 	else
 		lsof_complain(lsof, "unsupported option: -D");
 	return 0;
@@ -223,7 +218,7 @@ static int take_links(struct lsof *lsof, struct scan *scan)
 	if (!optional_number(scan, &number))
 		return 0;
 	if (scan->sign == '+')
-		refuse(lsof, "files by their links (+L)");
+		lsof_refuse(lsof, "files by their links (+L)");
 	else
 		lsof_complain(lsof, "no number may follow -L");
 	return 0;
@@ -232,7 +227,7 @@ static int take_links(struct lsof *lsof, struct scan *scan)
 static int take_mounts(struct lsof *lsof, struct scan *scan)
 {
 	if (scan->sign == '+')
-		refuse(lsof, "mounts (+m)");
+		lsof_refuse(lsof, "mounts (+m)");
 	else
 		lsof_complain(lsof, "-m not supported");
 	return 0;
@@ -348,7 +343,7 @@ static int take_switch(struct lsof *lsof, struct scan *scan)
 		lsof->is_and = true;
 		break;
 	case 'E':
-		refuse(lsof, "the other ends of local sockets (-E)");
+		lsof_refuse(lsof, "the other ends of local sockets (-E)");
 		break;
 	case 'h':
 	case '?':
@@ -359,13 +354,13 @@ static int take_switch(struct lsof *lsof, struct scan *scan)
 		break;
 	case 'M':
 		if (!is_minus)
-			refuse(lsof, "the port mapper's names (+M)");
+			lsof_refuse(lsof, "the port mapper's names (+M)");
 		break;
 	case 'n':
 		lsof->is_numeric_host = is_minus;
 		break;
 	case 'N':
-		refuse(lsof, "files of NFS (-N)");
+		lsof_refuse(lsof, "files of NFS (-N)");
 		break;
 	case 'P':
 		lsof->is_numeric_port = is_minus;
@@ -403,7 +398,7 @@ static int take_switch(struct lsof *lsof, struct scan *scan)
 static int take_context(struct lsof *lsof, struct scan *scan)
 {
 	(void)optional_value(scan);
-	refuse(lsof, "SELinux contexts (-Z)");
+	lsof_refuse(lsof, "SELinux contexts (-Z)");
 	return 0;
 }
 
@@ -505,74 +500,8 @@ static int scan_options(struct lsof *lsof, struct scan *scan)
 			lsof_complain(lsof, "status error on %s: %s", scan->argv[i],
 				      strerror(errno));
 	if (r == 0 && scan->word < scan->argc)
-		refuse(lsof, "files by their names");
+		lsof_refuse(lsof, "files by their names");
 	return r;
-}
-
-static void check_commands(struct lsof *lsof)
-{
-	for (uint32_t i = 0; i < lsof->commands.n; i++) {
-		const struct lsof_command *a = &lsof->commands.items[i], *b;
-
-		for (uint32_t k = 0; k < lsof->commands.n && a->is_excluded; k++) {
-			b = &lsof->commands.items[k];
-			if (!b->is_excluded && !b->is_regex && strcmp(a->text, b->text) == 0)
-				lsof_complain(lsof, "-c^%s and -c%s conflict.", a->text, b->text);
-		}
-	}
-}
-
-static void check_fields(struct lsof *lsof)
-{
-	if (lsof->is_terse)
-		lsof_complain(lsof, "-F and -t are mutually exclusive");
-	for (const char *at = lsof->marker; at && (at = strchr(at, '%')) && at[1]; at += 2)
-		if (at[1] == 'n') {
-			lsof_complain(lsof,
-				      "%%n illegal in -r m<fmt> when -F has been specified: \"%s\"",
-				      lsof->marker);
-			break;
-		}
-}
-
-static void choose_criteria(struct lsof *lsof)
-{
-	for (uint32_t i = 0; i < lsof->commands.n; i++)
-		if (!lsof->commands.items[i].is_excluded)
-			lsof->criteria |= LSOF_COMMAND;
-	if (lsof->fds.n)
-		lsof->criteria |= LSOF_FD;
-	if (lsof->has_net)
-		lsof->criteria |= LSOF_NET;
-	if (lsof->pids.n_included)
-		lsof->criteria |= LSOF_PID;
-	if (lsof->groups.n_included)
-		lsof->criteria |= LSOF_GROUP;
-	if (lsof->users.n_included)
-		lsof->criteria |= LSOF_USER;
-	if (lsof->addresses.n)
-		lsof->criteria |= LSOF_ADDRESS;
-}
-
-static void check(struct lsof *lsof)
-{
-	check_commands(lsof);
-	if (lsof->tells_size && lsof->tells_offset)
-		lsof_complain(lsof, "-o and -s are mutually exclusive");
-	if (lsof->has_fields)
-		check_fields(lsof);
-	choose_criteria(lsof);
-	if (lsof->has_failed || lsof->refused)
-		return;
-	if (!lsof->criteria && lsof->is_and)
-		lsof_complain(lsof, "no select options to AND via -a");
-	else if (lsof->is_unidentified && (lsof->has_net || lsof->addresses.n))
-		lsof_complain(lsof, "-i is useless when -X is specified.");
-	else if (!(lsof->criteria & LSOF_OF_SOCKETS))
-		refuse(lsof,
-		       "all files of processes; add -i or -U, and -a where there is a choice");
-	else if (!lsof->is_and && lsof->criteria & ~LSOF_OF_SOCKETS)
-		refuse(lsof, "all files of processes; add -a, for sockets of theirs alone");
 }
 
 int lsof_parse(struct lsof *lsof, int argc, char **argv)
@@ -599,7 +528,9 @@ int lsof_parse(struct lsof *lsof, int argc, char **argv)
 	}
 	scan.word = 1;
 	r = scan_options(lsof, &scan);
+	if (lsof->is_truth)
+		lsof->command_width = 0;
 	if (r == 0)
-		check(lsof);
+		lsof_check(lsof);
 	return r;
 }

@@ -53,7 +53,7 @@ static const char *user_cell(struct table *table, uint32_t uid, char cell[CELL_S
 	const char *login = lsof_login(table->names, uid);
 
 	if (login)
-		snprintf(cell, CELL_SIZE, "%.*s", LOGIN_MAX, login);
+		*stpncpy(cell, login, LOGIN_MAX) = '\0';
 	else
 		snprintf(cell, CELL_SIZE, "%8u", uid);
 	return cell;
@@ -75,7 +75,7 @@ static const char *cell_text(struct table *table, const struct lsof_row *row, en
 	case COLUMN_USER:
 		return user_cell(table, row->process->owner, cell);
 	case COLUMN_FD:
-		snprintf(cell, CELL_SIZE, "%su ", row->fd);
+		strcpy(stpcpy(cell, row->fd), "u ");
 		return cell;
 	case COLUMN_TYPE:
 		return row->type;

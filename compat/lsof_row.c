@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "text.h"
+
 /* From here on a descriptor is told by its last three digits. */
 #define FD_TOO_LONG 10000
 /* __SO_ACCEPTCON of the kernel's <net/sock.h>, as /proc/net/unix has it. */
@@ -27,14 +29,14 @@ static void fill_internet(const struct lsof *lsof, const struct lsof_files *file
 		protocol = hark_socket_label(files->snapshot, socket, label);
 	if (socket->state == HARK_STATE_LISTEN)
 		row->backlog = hark_snapshot_listener(files->snapshot, socket->listener)->backlog;
-	snprintf(row->node, sizeof(row->node), "%s", protocol);
-	snprintf(row->device, sizeof(row->device), "%" PRIu32, socket->inode);
+	*stpncpy(row->node, protocol, sizeof(row->node) - 1) = '\0';
+	*text_put_u64(row->device, socket->inode) = '\0';
 }
 
 static void fill_unix(struct lsof_row *row)
 {
 	row->type = "unix";
-	snprintf(row->node, sizeof(row->node), "%" PRIu32, row->unix_socket->inode);
+	*text_put_u64(row->node, row->unix_socket->inode) = '\0';
 	snprintf(row->device, sizeof(row->device), "0x%0*" PRIx64, (int)sizeof(long) * 2,
 		 row->unix_socket->address);
 }
@@ -50,6 +52,20 @@ static const char *find_task(const struct hark_snapshot *snapshot,
 			return task->command ? task->command : "";
 	}
 	return NULL;
+}
+
+/* Four columns wide, at least. */
+static void fill_fd(const struct lsof *lsof, uint32_t fd, char text[16])
+{
+	bool is_long = fd >= FD_TOO_LONG && !lsof->is_truth;
+
+	if (is_long) {
+		*text++ = '*';
+		fd %= 1000;
+	}
+	for (uint32_t limit = is_long ? 100 : 1000; fd < limit && limit > 1; limit /= 10)
+		*text++ = is_long ? '0' : ' ';
+	*text_put_u64(text, fd) = '\0';
 }
 
 void lsof_row_fill(const struct lsof *lsof, const struct lsof_files *files, uint32_t i,
@@ -68,10 +84,7 @@ void lsof_row_fill(const struct lsof *lsof, const struct lsof_files *files, uint
 	ret->socket = hark_snapshot_socket(files->snapshot, holder->socket);
 	ret->unix_socket = hark_snapshot_unix_socket(files->snapshot, holder->unix_socket);
 	ret->is_whole = lsof->is_truth;
-	if (holder->fd < FD_TOO_LONG || lsof->is_truth)
-		snprintf(ret->fd, sizeof(ret->fd), "%4" PRIu32, holder->fd);
-	else
-		snprintf(ret->fd, sizeof(ret->fd), "*%03" PRIu32, holder->fd % 1000);
+	fill_fd(lsof, holder->fd, ret->fd);
 	if (ret->unix_socket)
 		fill_unix(ret);
 	else

@@ -195,7 +195,7 @@ static uint32_t mask_of(const struct netstat_options *options)
 	return mask;
 }
 
-/* Reads the internet's sockets that the options are about, if any, and what else the query wants. */
+/* Reads what the options are about of the internet, and what else the query wants. */
 static int take(const struct netstat_options *options, struct hark_query *query,
 		struct hark_snapshot **ret, struct hark_error *reterr)
 {
@@ -218,10 +218,14 @@ static int take(const struct netstat_options *options, struct hark_query *query,
 static int take_wanted(const struct netstat_options *options, struct hark_snapshot **ret,
 		       struct hark_error *reterr)
 {
-	struct hark_query query = { .kernel_order = !options->truth };
+	struct hark_query query = { .kernel_order = !options->truth,
+				    .holders_way = compat_holders_way() };
 
 	if (options->programs)
 		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE;
+	/* The reference looks into processes before it knows of any socket. */
+	if (options->programs && geteuid() != 0)
+		query.details |= HARK_DETAIL_DENIALS;
 	if (options->truth)
 		query.details |= HARK_DETAIL_ANSWERS;
 	if (netstat_wants(options, NETSTAT_UNIX))
@@ -285,19 +289,11 @@ static bool was_denied(const struct hark_snapshot *snapshot)
 }
 
 /*
- * Said as the reference says it, for scripts that look for it. It looks into processes before it
- * knows of any socket; where there is none, nobody looked for us yet.
+ * Said as the reference says it, for scripts that look for it. To a root without CAP_SYS_PTRACE
+ * only the links are denied, of which it says nothing.
  */
 static void tell_denied(const struct hark_snapshot *snapshot)
 {
-	struct hark_query query = { .details = HARK_DETAIL_HOLDERS, .tables = HARK_TABLE_UNIX };
-	struct hark_snapshot *other = NULL;
-	struct hark_error ignored;
-
-	if (geteuid() != 0 && !hark_snapshot_n_sockets(snapshot) &&
-	    !hark_snapshot_n_unix_sockets(snapshot) &&
-	    hark_snapshot_take(&query, &other, &ignored) == 0)
-		snapshot = other;
 	if (was_denied(snapshot) && hark_snapshot_saw_socket(snapshot))
 		dprintf(STDERR_FILENO,
 			"(Not all processes could be identified, non-owned process info\n"
@@ -307,7 +303,6 @@ static void tell_denied(const struct hark_snapshot *snapshot)
 			"(No info could be read for \"-p\": geteuid()=%d but you should be "
 			"root.)\n",
 			(int)geteuid());
-	hark_snapshot_free(other);
 }
 
 /* Lists once. Returns the exit status. */
@@ -322,7 +317,7 @@ static int list(struct netstat *netstat)
 		return STATUS_UNREAD;
 	}
 	netstat->snapshot = snapshot;
-	if (netstat->options->programs)
+	if (netstat->options->programs && geteuid() != 0)
 		tell_denied(snapshot);
 	status = print_tables(netstat);
 	r = out_flush(&netstat->out);

@@ -126,9 +126,8 @@ static void print_end(struct netstat *netstat, enum netstat_table table,
 	enum hark_family family = options->truth && hark_addr_is_ipv4(addr) ? HARK_FAMILY_INET :
 									      socket->family;
 	char host[NETSTAT_HOST_SIZE], port[NETSTAT_PORT_SIZE];
-	char text[NETSTAT_HOST_SIZE + NETSTAT_PORT_SIZE];
-	size_t host_length, port_length;
-	int length;
+	size_t host_length, port_length, used;
+	size_t width = table == NETSTAT_SCTP && socket->is_listener ? ENDPOINT_WIDTH : END_WIDTH;
 
 	if (table == NETSTAT_SCTP)
 		is_numeric_host |= options->numeric_ports || options->numeric_users ||
@@ -140,26 +139,29 @@ static void print_end(struct netstat *netstat, enum netstat_table table,
 	if (table != NETSTAT_SCTP && !options->wide && host_length + port_length > END_MAX) {
 		if (port_length > PORT_MAX)
 			port_length = PORT_MAX;
-		host_length = END_MAX - port_length;
+		host_length = strnlen(host, END_MAX - port_length);
 	}
-	length = snprintf(text, sizeof(text), "%.*s:%.*s", (int)host_length, host, (int)port_length,
-			  port);
-	netstat_print_text(&netstat->out, text, (size_t)length,
-			   table == NETSTAT_SCTP && socket->is_listener ? ENDPOINT_WIDTH :
-									  END_WIDTH);
+	used = host_length + strlen(":");
+	netstat_print_text(&netstat->out, host, host_length, 0);
+	out_char(&netstat->out, ':');
+	netstat_print_text(&netstat->out, port, port_length, used < width ? width - used : 0);
 }
 
 static void print_protocol(struct netstat *netstat, enum netstat_table table,
 			   const struct hark_socket *socket)
 {
 	char label[HARK_LABEL_SIZE];
+	size_t length;
 
 	if (netstat->options->truth)
 		hark_socket_label(netstat->snapshot, socket, label);
 	else
-		snprintf(label, sizeof(label), "%s%s", tables[table].name,
-			 socket->family == HARK_FAMILY_INET6 && table != NETSTAT_SCTP ? "6" : "");
-	netstat_print_text(&netstat->out, label, strlen(label), 6);
+		strcpy(label, tables[table].name);
+	length = strlen(label);
+	if (!netstat->options->truth && socket->family == HARK_FAMILY_INET6 &&
+	    table != NETSTAT_SCTP)
+		label[length++] = '6';
+	netstat_print_text(&netstat->out, label, length, 6);
 }
 
 /*
@@ -180,44 +182,17 @@ static void print_queues(struct netstat *netstat, const struct hark_socket *sock
 	out_char(&netstat->out, ' ');
 }
 
-/*
- * A connection that is being made has no owner in a dump, but that of its listener in /proc/net.
- * Listeners are the first rows of TCP in the kernel's order.
- */
-static const struct hark_socket *find_owner(const struct netstat *netstat,
-					    const struct hark_socket *socket)
-{
-	const struct hark_socket *owner = socket, *listener;
-
-	if (socket->protocol != HARK_PROTOCOL_TCP || socket->state != HARK_STATE_SYN_RECV ||
-	    socket->inode)
-		return socket;
-	for (uint32_t i = 0; (listener = hark_snapshot_socket(netstat->snapshot, i)) &&
-			     listener->state == HARK_STATE_LISTEN;
-	     i++) {
-		if (listener->local_port != socket->local_port ||
-		    listener->family != socket->family)
-			continue;
-		if (!hark_addr_compare(&listener->local, &socket->local))
-			return listener;
-		if (hark_addr_is_any(&listener->local))
-			owner = listener;
-	}
-	return owner;
-}
-
 static void print_owner(struct netstat *netstat, const struct hark_socket *socket)
 {
 	struct out *out = &netstat->out;
-	uint32_t uid = find_owner(netstat, socket)->uid;
-	const char *user = netstat->options->numeric_users ? NULL :
-							     users_name(&netstat->users, uid);
+	const char *user =
+		netstat->options->numeric_users ? NULL : users_name(&netstat->users, socket->uid);
 
 	out_char(out, ' ');
 	if (user)
 		netstat_print_text(out, user, strlen(user), 10);
 	else
-		netstat_print_left(out, (int32_t)uid, 10);
+		netstat_print_left(out, (int32_t)socket->uid, 10);
 	out_char(out, ' ');
 	netstat_print_left(out, socket->inode, 10);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "netstat_names.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -33,15 +32,6 @@ void netstat_names_fini(struct netstat_names *names)
 	*names = (struct netstat_names){ 0 };
 }
 
-/* As the C library writes it, whose last words are dotted only where the address is an IPv4 one. */
-static void write_numeric(enum hark_family family, const struct hark_addr *addr, char *text)
-{
-	if (family == HARK_FAMILY_INET || hark_addr_is_ipv4(addr))
-		hark_addr_format(addr, text);
-	else
-		inet_ntop(AF_INET6, addr->bytes, text, NETSTAT_HOST_SIZE);
-}
-
 static void look_up(enum hark_family family, const struct hark_addr *addr, char *text)
 {
 	struct sockaddr_in6 socket_address = { .sin6_family = AF_INET6 };
@@ -52,13 +42,13 @@ static void look_up(enum hark_family family, const struct hark_addr *addr, char 
 		if (host)
 			snprintf(text, NETSTAT_HOST_SIZE, "%s", host->h_name);
 		else
-			write_numeric(family, addr, text);
+			hark_addr_format(addr, text);
 		return;
 	}
 	memcpy(&socket_address.sin6_addr, addr->bytes, sizeof(socket_address.sin6_addr));
 	if (getnameinfo((const struct sockaddr *)&socket_address, sizeof(socket_address), text,
 			NETSTAT_HOST_SIZE, NULL, 0, NI_NAMEREQD))
-		write_numeric(family, addr, text);
+		hark_addr_format(addr, text);
 }
 
 static uint64_t fingerprint(enum hark_family family, const struct hark_addr *addr)
@@ -99,8 +89,7 @@ char *netstat_host(struct netstat_names *names, enum hark_family family,
 	uint32_t i;
 
 	if (is_numeric || (hark_addr_is_any(addr) && hark_addr_is_ipv4(addr))) {
-		write_numeric(family, addr, text);
-		return text;
+		return hark_addr_format(addr, text);
 	}
 	if (hark_addr_is_any(addr))
 		return memcpy(text, "[::]", sizeof("[::]"));

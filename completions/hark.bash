@@ -8,6 +8,9 @@ _hark() {
         command=${COMP_WORDS[1]}
     fi
     case $prev in
+    -A | --protocol)
+        [[ $command == netstat ]] && words="inet inet6 unix"
+        ;;&
     -o | --columns)
         # Of "port,ip" the columns before the comma stay.
         before=${cur%"${cur##*[,+]}"}
@@ -21,7 +24,7 @@ _hark() {
         if [[ $cur == -* ]]; then
             words=$(hark "$command" --help 2>/dev/null |
                 sed -n 's/^  \( \{4\}\|\(-.\), \)\(--[a-z0-9-]*\).*/\2 \3/p')
-        else
+        elif [[ $COMP_CWORD == 1 || ($command != netstat && $command != lsof) ]]; then
             words="tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established"
             words+=" pid= user= unit= container= pod= netns= dev="
             [[ $COMP_CWORD == 1 ]] && words+=" $commands"

@@ -21,6 +21,10 @@ function __hark_columns
         string replace -r '^' "$before"
 end
 
+function __hark_is_for
+    contains -- (commandline -opc)[2] $argv
+end
+
 function __hark_follows
     contains -- (commandline -opc)[-1] $argv
 end
@@ -31,5 +35,6 @@ complete -c hark -n '__hark_follows --color' -a 'auto always never'
 complete -c hark -n '__hark_follows --holders' -a 'auto proc none'
 complete -c hark -n '__hark_follows help; or test (count (commandline -opc)) = 1' -a '(__hark_commands)'
 complete -c hark -n 'string match -q -- "-*" (commandline -ct)' -a '(__hark_options)'
-complete -c hark -n 'not __hark_follows -o --columns --color --holders help' \
+complete -c hark -n '__hark_is_for netstat; and __hark_follows -A --protocol' -a 'inet inet6 unix'
+complete -c hark -n 'not __hark_is_for netstat lsof; and not __hark_follows -o --columns --color --holders help' \
     -a 'tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established pid= user= unit= container= pod= netns= dev='

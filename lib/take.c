@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collect.h"
+#include "connections.h"
 #include "judge.h"
 #include "namespaces.h"
 #include "rows.h"
@@ -34,26 +35,6 @@ static bool wants_all_namespaces(const struct hark_query *query)
 static bool reads(const struct hark_query *query, enum hark_table table)
 {
 	return query->tables ? query->tables & table : table == HARK_TABLE_INTERNET;
-}
-
-static int read_sockets(struct hark_source *source, const struct hark_query *query,
-			struct hark_snapshot *snapshot, struct hark_error *reterr)
-{
-	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
-	struct port_range ports[MAX_PORTS];
-	struct collect_filter filter = {
-		.protocols = selection_protocols(query->selection),
-		.all_states = wants_connections(query),
-		.ports = ports,
-		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
-	};
-
-	if (filter.protocols == 0)
-		filter.protocols = (1u << HARK_PROTOCOL_N_) - 1;
-	/* An MPTCP listener is two sockets in the kernel, and both compete for the port. */
-	if (filter.protocols & tcp)
-		filter.protocols |= tcp;
-	return collect_sockets(source, snapshot, &filter, reterr);
 }
 
 /* Without those of AF_UNIX there is an answer all the same, unless nothing else was asked for. */
@@ -215,8 +196,9 @@ struct taking {
 	const struct hark_query *query;
 	uint32_t details;
 	struct hark_error *reterr;
-	struct walk *walk; /* for holders; NULL: none is under way */
-	uint64_t began;    /* the stage that is under way */
+	struct walk *walk;               /* for holders; NULL: none is under way */
+	struct connections *connections; /* of the other namespaces; NULL: not known */
+	uint64_t began;                  /* the stage that is under way */
 };
 
 static void end_stage(struct taking *taking, enum hark_stage stage)
@@ -233,6 +215,30 @@ static bool keeps_order(const struct taking *taking)
 	return taking->query->kernel_order && !(taking->details & HARK_DETAIL_ANSWERS);
 }
 
+static int read_sockets(struct taking *taking)
+{
+	const uint32_t tcp = 1u << HARK_PROTOCOL_TCP | 1u << HARK_PROTOCOL_MPTCP;
+	const struct hark_query *query = taking->query;
+	struct port_range ports[MAX_PORTS];
+	struct collect_filter filter = {
+		.protocols = selection_protocols(query->selection),
+		.all_states = wants_connections(query),
+		.is_plain = keeps_order(taking),
+		.ports = ports,
+		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
+		.connections = taking->connections,
+	};
+
+	if (filter.protocols == 0)
+		filter.protocols = (1u << HARK_PROTOCOL_N_) - 1;
+	/* An MPTCP listener is two sockets in the kernel, and both compete for the port. */
+	if (filter.protocols & tcp)
+		filter.protocols |= tcp;
+	if (filter.is_plain)
+		filter.protocols &= ~(1u << HARK_PROTOCOL_MPTCP);
+	return collect_sockets(taking->source, taking->snapshot, &filter, taking->reterr);
+}
+
 /* Sockets, addresses and answers of the namespace that snapshot_namespace() is. */
 static int read_namespace(struct taking *taking)
 {
@@ -242,7 +248,7 @@ static int read_namespace(struct taking *taking)
 
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	if (reads(taking->query, HARK_TABLE_INTERNET))
-		r = read_sockets(source, taking->query, snapshot, taking->reterr);
+		r = read_sockets(taking);
 	if (r == 0 && !keeps_order(taking))
 		r = snapshot_sort_sockets(snapshot);
 	if (r == 0 && reads(taking->query, HARK_TABLE_UNIX))
@@ -286,11 +292,16 @@ static int read_others(struct taking *taking)
 		.read = read_other,
 		.data = taking,
 	};
-	int r;
+	int r = 0;
 
 	if (!wants_all_namespaces(taking->query))
 		return 0;
-	r = namespaces_collect(taking->source, taking->snapshot, &question);
+	if (wants_connections(taking->query) && taking->query->holders_way != HARK_HOLDERS_PROC)
+		r = connections_begin(taking->source, taking->snapshot, &taking->connections);
+	if (r == 0)
+		r = namespaces_collect(taking->source, taking->snapshot, &question);
+	connections_end(taking->connections);
+	taking->connections = NULL;
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	return r;
 }

@@ -135,14 +135,15 @@ struct hark_socket {
 	uint64_t cookie;         /* idiag_cookie; 0: not told (/proc/net, some MPTCP) */
 	uint64_t cgroup_id;      /* INET_DIAG_CGROUP_ID (Linux 5.7), 0: not told */
 	uint32_t inode;          /* idiag_inode; 0: no file (orphaned, TIME_WAIT, request) */
-	uint32_t uid;            /* idiag_uid: the creator's, in the reader's user namespace */
-	uint32_t mark;           /* INET_DIAG_MARK; see has_mark */
-	uint32_t device;         /* idiag_if: interface index that it is bound to, 0: none */
-	uint32_t receive_bytes;  /* idiag_rqueue (not for listening sockets) */
-	uint32_t send_bytes;     /* idiag_wqueue (not for listening sockets) */
-	uint32_t netns;          /* index of its hark_namespace */
-	uint32_t listener;       /* index of its hark_listener; HARK_NONE unless is_listener */
-	uint32_t first_holder;   /* index of its first hark_holder */
+	/* idiag_uid: the creator's, in the reader's user namespace; SYN_RECV: its listener's */
+	uint32_t uid;
+	uint32_t mark;          /* INET_DIAG_MARK; see has_mark */
+	uint32_t device;        /* idiag_if: interface index that it is bound to, 0: none */
+	uint32_t receive_bytes; /* idiag_rqueue (not for listening sockets) */
+	uint32_t send_bytes;    /* idiag_wqueue (not for listening sockets) */
+	uint32_t netns;         /* index of its hark_namespace */
+	uint32_t listener;      /* index of its hark_listener; HARK_NONE unless is_listener */
+	uint32_t first_holder;  /* index of its first hark_holder */
 	uint32_t n_holders;
 	uint32_t expires_ms;  /* milliseconds until its timer runs out (idiag_expires) */
 	uint16_t local_port;  /* host order; raw: the IP protocol; ICMP: the identifier */

@@ -31,6 +31,8 @@ enum hark_detail {
 	/* of holders the flags of their descriptors, of processes their threads: not part of ALL */
 	HARK_DETAIL_FLAGS = 1 << 7,
 	HARK_DETAIL_TASKS = 1 << 8,
+	/* of HOLDERS what may not be looked into, even where no socket has a holder to be found */
+	HARK_DETAIL_DENIALS = 1 << 9,
 };
 
 /* Which tables of the kernel to read. */
@@ -79,10 +81,11 @@ struct hark_query {
 	bool all_namespaces;
 	enum hark_holders_way holders_way;
 	/*
-	 * Sockets in the order in which the kernel tells them, which is that of its hash tables and
-	 * of /proc/net: by protocol, and else unsorted. Places and interfaces are not read then,
-	 * nor is there a look at other namespaces (hark_snapshot_elsewhere()). Without effect where
-	 * answers are asked for, which rest on that; not for a selection by address or interface.
+	 * Sockets as /proc/net has them: in the kernel's own order, that of its hash tables, by
+	 * protocol and else unsorted; without those that are merely bound (HARK_STATE_BOUND), and
+	 * of MPTCP the TCP sockets beneath. Places and interfaces are not read then, nor is there a
+	 * look at other namespaces (hark_snapshot_elsewhere()). Without effect where answers are
+	 * asked for, which rest on all that; not for a selection by address or interface.
 	 */
 	bool kernel_order;
 	/*

@@ -10,12 +10,17 @@
 #include "rows.h"
 #include "source.h"
 
+struct connections;
+
 /* Which sockets to read. */
 struct collect_filter {
-	uint32_t protocols;             /* bit mask of 1 << enum hark_protocol */
-	bool all_states;                /* connections too */
+	uint32_t protocols; /* bit mask of 1 << enum hark_protocol */
+	bool all_states;    /* connections too */
+	bool is_plain;      /* what /proc/net has: neither MPTCP's own nor merely bound sockets */
 	const struct port_range *ports; /* of the local or the remote port; none: all */
 	uint32_t n_ports;
+	const struct connections
+		*connections; /* of another namespace than our own; NULL: not known */
 };
 
 /* The row of the namespace that this process is in, with its switches; and host, kernel, time. */
@@ -34,6 +39,9 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
  * kernel does not have, 1 << enum hark_protocol.
  */
 uint32_t tables_in_use(struct hark_source *source, uint32_t *ret_absent);
+
+/* Gives connections that are no sockets yet (SYN_RECV) the user of their listener. */
+int requests_take_users(struct hark_snapshot *snapshot);
 
 /* Makes one row of each MPTCP listener. */
 int mptcp_fold(struct hark_snapshot *snapshot);

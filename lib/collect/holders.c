@@ -445,6 +445,8 @@ static int by_walk(struct holders_question *question, struct walk *walk,
  */
 #define FILES_WORTH_A_PROGRAM 500
 #define FILES_WORTH_MARKS     20000
+/* And those of a host whose dump of connections is likely to be long. */
+#define FILES_WORTH_A_THREAD 20000
 
 static uint64_t count_files(const struct hark_source *source)
 {
@@ -468,16 +470,13 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 			   const struct holders_prospect *prospect)
 {
 	struct walk_question question = { .example = -1,
-					  .waits = prospect->is_narrow,
 					  .wants_namespaces = prospect->has_namespaces };
 	uint64_t n_files = count_files(source);
 
 	if (way == HARK_HOLDERS_PROC)
 		return NULL;
-	/* While connections are dumped, or for more than the holders, a program costs no time. */
-	if (way == HARK_HOLDERS_AUTO &&
-	    (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
-				      !prospect->has_namespaces && !prospect->has_connections)))
+	if (way == HARK_HOLDERS_AUTO && (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
+								  !prospect->has_namespaces)))
 		return NULL;
 	question.first = prospect->has_connections || prospect->has_unix ||
 					 n_files < FILES_WORTH_MARKS ?
@@ -488,10 +487,12 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 		question.is_only = true;
 	}
 	/*
-	 * A thread is worth it beside a dump of connections: to wake another processor, and then
-	 * this one, takes longer than a dump of listeners.
+	 * A thread is worth it beside a long dump of connections, unless few of them are wanted in
+	 * the end: to wake another processor, and then this one, takes longer than a short dump.
 	 */
-	return walk_begin(source, &question, prospect->has_connections);
+	return walk_begin(source, &question,
+			  prospect->has_connections && !prospect->is_narrow &&
+				  n_files >= FILES_WORTH_A_THREAD);
 }
 
 void holders_end(struct walk *walk)
@@ -537,14 +538,15 @@ int holders_collect(struct hark_source *source, struct hark_snapshot *snapshot, 
 	int r = list_wanted(snapshot, &wanted);
 	uint32_t n_inodes = wanted.list.n;
 
-	if (r >= 0 && n_inodes) {
+	if (r >= 0 && (n_inodes || details & HARK_DETAIL_DENIALS)) {
 		struct holders_question question = { .source = source,
 						     .snapshot = snapshot,
 						     .inodes = &wanted.inodes,
 						     .list = wanted.list.items,
 						     .details = details };
 
-		r = find(&question, way, walk, &found);
+		/* A program would find nothing, and so never say that it may not be used. */
+		r = n_inodes ? find(&question, way, walk, &found) : by_proc(&question, 0, &found);
 	}
 	wanted_fini(&wanted); /* room for the join */
 	if (r >= 0)

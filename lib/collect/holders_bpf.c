@@ -212,46 +212,13 @@ static int take_all(struct scan *scan, const struct walk *walk)
 	return r;
 }
 
-/* One line for those who debug: which program ran, or why none did. */
-static int tell(const struct scan *scan, const struct walk *walk)
-{
-	struct arena *arena = &scan->question->snapshot->arena;
-	const struct walk_attempt *attempt;
-	const char *reasons = "", *detail;
-	int error = -ENOSYS;
-
-	for (uint32_t i = 0; (attempt = walk_attempt(walk, i)) && attempt->error; i++) {
-		const struct program_failure *failure = &attempt->failure;
-
-		error = attempt->error;
-		reasons = arena_printf(arena, "%s%s%s: %s%s%s: %s", reasons, i ? "; " : "",
-				       walk_program_name(attempt->program), failure->step,
-				       failure->what ? ", " : "",
-				       failure->what ? failure->what : "",
-				       error == -ENOSYS ? "there is no BPF" : strerror(-error));
-		if (!reasons)
-			return -ENOMEM;
-	}
-	if (attempt)
-		detail = arena_printf(arena, "holders by BPF (%s)%s%s",
-				      walk_program_name(attempt->program), *reasons ? ": not " : "",
-				      reasons);
-	else
-		detail = arena_printf(arena, "no holders by BPF: %s", reasons);
-	if (!detail)
-		return -ENOMEM;
-	return snapshot_note_debug(scan->question->snapshot, HARK_NOTE_HOLDERS,
-				   attempt ? HARK_NOTE_METHOD : HARK_NOTE_FALLBACK,
-				   attempt ? 0 : error, detail);
-}
-
 static int take_walk(struct scan *scan, struct walk *walk, const struct bpf_filter *wanted)
 {
 	int r = walk ? walk_wait(walk, wanted) : -ENOMEM, told;
 
 	if (r == -ENOMEM)
 		return r;
-	told = tell(scan, walk);
+	told = walk_tell(walk, scan->question->snapshot, HARK_NOTE_HOLDERS, "holders");
 	if (r == 0)
 		r = take_all(scan, walk);
 	return told < 0 ? told : r;
@@ -265,16 +232,16 @@ static int look_again(struct scan *scan, bool had_marks, struct bpf_filter *want
 {
 	const struct walk_question question = { .first = had_marks ? WALK_TABLES : WALK_MARKS,
 						.is_only = !had_marks,
-						.wanted = wanted,
 						.example = -1 };
 	struct walk *walk;
 	int r;
 
 	fill_filter(scan, wanted);
 	walk = walk_begin(scan->question->source, &question, false);
-	r = take_walk(scan, walk, NULL);
+	r = take_walk(scan, walk, wanted);
 	walk_free(walk);
-	return r;
+	/* Without `marks` no more is missing than which sockets are the kernel's. */
+	return had_marks || r == -ENOMEM ? r : 0;
 }
 
 static void settle_found(struct scan *scan)

@@ -69,9 +69,9 @@ static int take_descriptors(struct netns_table *table, const struct walk *walk)
 
 /* The file of a namespace is known by its operations, as a socket's is. */
 static int find_descriptors(struct hark_source *source, struct netns_table *table,
-			    struct bpf_filter *filter)
+			    const struct bpf_filter *filter)
 {
-	struct walk_question question = { .first = WALK_TABLES, .wanted = filter };
+	struct walk_question question = { .first = WALK_TABLES };
 	struct walk *walk;
 	int r;
 
@@ -79,7 +79,7 @@ static int find_descriptors(struct hark_source *source, struct netns_table *tabl
 	if (question.example < 0)
 		return 0;
 	walk = walk_begin(source, &question, false);
-	r = walk ? walk_wait(walk, NULL) : -ENOMEM;
+	r = walk ? walk_wait(walk, filter) : -ENOMEM;
 	if (r == 0)
 		r = take_descriptors(table, walk);
 	walk_free(walk);

@@ -114,3 +114,44 @@ int nl_dump(struct nl *nl, struct nlmsghdr *request, nl_take take, void (*restar
 	*ret_interrupted = interrupted;
 	return r;
 }
+
+/* The replies that came with one datagram; *n_left tells how many are still to come. */
+static int take_replies(struct nl *nl, int length, bool *is_answered, uint32_t n, uint32_t *n_left,
+			nl_take_reply take, void *data)
+{
+	const struct nlmsghdr *reply = (const struct nlmsghdr *)nl->buffer;
+	uint32_t before = *n_left;
+	int r = 0;
+
+	for (; r == 0 && nl_has_message(reply, length); reply = mnl_nlmsg_next(reply, &length)) {
+		uint32_t i = reply->nlmsg_seq - (nl->seq - n + 1);
+
+		if (i >= n || is_answered[i])
+			continue;
+		is_answered[i] = true;
+		--*n_left;
+		r = take(reply, i, data);
+	}
+	/* A stray one would be from earlier questions, whose replies were all read. */
+	return r == 0 && *n_left == before ? -EBADMSG : r;
+}
+
+int nl_ask(struct nl *nl, void *requests, size_t size, uint32_t n, nl_take_reply take, void *data)
+{
+	const struct source_ops *ops = nl->source->ops;
+	bool is_answered[NL_QUESTIONS_MAX] = { false };
+	uint32_t n_left = n;
+	int r;
+
+	for (uint32_t i = 0; i < n; i++)
+		((struct nlmsghdr *)((char *)requests + i * size))->nlmsg_seq = ++nl->seq;
+	r = ops->nl_send(nl->source, nl->handle, requests, n * size);
+	while (r == 0 && n_left) {
+		ssize_t length =
+			ops->nl_receive(nl->source, nl->handle, nl->buffer, NL_BUFFER_SIZE);
+
+		r = length < 0 ? (int)length :
+				 take_replies(nl, (int)length, is_answered, n, &n_left, take, data);
+	}
+	return r;
+}

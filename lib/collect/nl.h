@@ -42,4 +42,16 @@ bool nl_has_message(const struct nlmsghdr *message, int length);
 int nl_dump(struct nl *nl, struct nlmsghdr *request, nl_take take, void (*restart)(void *data),
 	    void *data, bool *ret_interrupted);
 
+/* Each reply is a datagram of its own, and 166 fit into a receive buffer of the usual size. */
+#define NL_QUESTIONS_MAX 128
+
+/* Takes the reply to question `i`: 0, or a negative errno, which ends it all. */
+typedef int (*nl_take_reply)(const struct nlmsghdr *reply, uint32_t i, void *data);
+
+/*
+ * Sends NL_QUESTIONS_MAX requests at most, each of `size` bytes, and takes a reply to each. 0,
+ * -EBADMSG where something else comes, or an errno of sending, receiving or taking.
+ */
+int nl_ask(struct nl *nl, void *requests, size_t size, uint32_t n, nl_take_reply take, void *data);
+
 #endif

@@ -2,9 +2,7 @@
 /*
  * Asking the kernel's socket look-up: SOCK_DIAG_BY_FAMILY without NLM_F_DUMP.
  *
- * Many requests go in one send. Each is answered at once by a datagram of its own that waits in our
- * socket's receive buffer; at the default size of that, 166 fit and the rest would be lost
- * (ENOBUFS), so a batch is 128. TCP takes the local end as source (inet_diag_find_one_icsk), UDP as
+ * TCP takes the local end as source (inet_diag_find_one_icsk), UDP as
  * destination (udp_dump_one): each as its receive path would call the look-up.
  */
 #include <errno.h>
@@ -17,8 +15,6 @@
 
 #include "collect.h"
 #include "nl.h"
-
-#define BATCH 128
 
 struct request {
 	struct nlmsghdr header;
@@ -33,15 +29,14 @@ static void put_addr(__be32 *words, const struct question *question, const struc
 		memcpy(words, addr->bytes, 16);
 }
 
-static void build_request(struct request *request, const struct question *question, uint32_t seq)
+static void build_request(struct request *request, const struct question *question)
 {
 	struct inet_diag_sockid *id = &request->body.id;
 
 	*request = (struct request){
 		.header = { .nlmsg_len = sizeof(*request),
 			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags = NLM_F_REQUEST,
-			    .nlmsg_seq = seq },
+			    .nlmsg_flags = NLM_F_REQUEST },
 		.body = { .sdiag_family = question->family == HARK_FAMILY_INET ? AF_INET : AF_INET6,
 			  .idiag_states = UINT32_MAX },
 	};
@@ -74,19 +69,12 @@ static void build_request(struct request *request, const struct question *questi
 	}
 }
 
-/* The reply to one request: true when it was one of this batch. */
-static bool take_reply(const struct nlmsghdr *header, struct question *questions, uint32_t n,
-		       uint32_t seq)
+static int take_reply(const struct nlmsghdr *header, uint32_t i, void *data)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 	size_t length = mnl_nlmsg_get_payload_len(header);
-	struct question *question;
+	struct question *question = (struct question *)data + i;
 
-	if (header->nlmsg_seq - seq >= n)
-		return false;
-	question = &questions[header->nlmsg_seq - seq];
-	if (question->error != -EINPROGRESS)
-		return false;
 	if (header->nlmsg_type == NLMSG_ERROR && length >= sizeof(int)) {
 		int error = *(const int *)mnl_nlmsg_get_payload(header);
 
@@ -100,44 +88,18 @@ static bool take_reply(const struct nlmsghdr *header, struct question *questions
 	} else {
 		question->error = -EBADMSG;
 	}
-	return true;
+	return 0;
 }
 
-static int ask_batch(struct nl *nl, struct question *questions, uint32_t n)
+static int ask(struct nl *nl, struct question *questions, uint32_t n)
 {
-	struct request requests[BATCH];
-	uint32_t first = nl->seq + 1, n_replies = 0;
-	int r;
+	struct request requests[NL_QUESTIONS_MAX];
 
 	for (uint32_t i = 0; i < n; i++) {
 		questions[i].error = -EINPROGRESS;
-		build_request(&requests[i], &questions[i], first + i);
+		build_request(&requests[i], &questions[i]);
 	}
-	nl->seq += n;
-	r = nl->source->ops->nl_send(nl->source, nl->handle, requests, n * sizeof(requests[0]));
-	while (r == 0 && n_replies < n) {
-		const struct nlmsghdr *header = (const struct nlmsghdr *)nl->buffer;
-		ssize_t got = nl->source->ops->nl_receive(nl->source, nl->handle, nl->buffer,
-							  NL_BUFFER_SIZE);
-		int length = (int)got;
-		bool any = false;
-
-		if (got < 0)
-			return (int)got;
-		for (; nl_has_message(header, length); header = mnl_nlmsg_next(header, &length)) {
-			if (take_reply(header, questions, n, first)) {
-				n_replies++;
-				any = true;
-			}
-		}
-		/*
-		 * One datagram a request: a stray one would be from an earlier batch, which was
-		 * read whole.
-		 */
-		if (!any)
-			return -EBADMSG;
-	}
-	return r;
+	return nl_ask(nl, requests, sizeof(requests[0]), n, take_reply, questions);
 }
 
 int collect_replies(struct hark_source *source, struct question *questions, uint32_t n)
@@ -147,11 +109,11 @@ int collect_replies(struct hark_source *source, struct question *questions, uint
 
 	if (n == 0)
 		return 0;
-	for (uint32_t i = 0; i < n; i += BATCH) {
-		uint32_t size = n - i < BATCH ? n - i : BATCH;
+	for (uint32_t i = 0; i < n; i += NL_QUESTIONS_MAX) {
+		uint32_t size = n - i < NL_QUESTIONS_MAX ? n - i : NL_QUESTIONS_MAX;
 
 		if (r == 0)
-			r = ask_batch(&nl, questions + i, size);
+			r = ask(&nl, questions + i, size);
 		/* What was not answered stays unanswered, and the judge says so. */
 		for (uint32_t j = i; j < i + size && r < 0; j++)
 			if (questions[j].error == -EINPROGRESS || questions[j].error == 0)

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connections.h"
 #include "nl.h"
 #include "sockdiag.h"
 
@@ -208,6 +209,8 @@ static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
 						     diag_protocols[dump->protocol].listener_states;
 	int r = 0;
 
+	if (dump->filter->is_plain)
+		states &= ~(1u << STATE_BOUND_INACTIVE);
 	dump->message_type = dump->family == HARK_FAMILY_N_ ? TCPDIAG_GETSOCK : SOCK_DIAG_BY_FAMILY;
 	dump->extensions = 0;
 	if (dump->protocol == HARK_PROTOCOL_TCP) {
@@ -215,6 +218,10 @@ static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
 		r = dump_states(nl, dump, LISTENING);
 		dump->extensions = 0;
 		states &= ~LISTENING;
+		if (r == 0 && states && dump->filter->connections && dump->family == HARK_FAMILY_N_)
+			r = connections_take(dump->filter->connections, nl, dump);
+		states = r > 0 ? 0 : states;
+		r = r > 0 ? 0 : r;
 	} else if (dump->protocol == HARK_PROTOCOL_MPTCP && is_without_mptcp(dump)) {
 		states &= ~LISTENING;
 	}
@@ -382,7 +389,9 @@ int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 			snapshot->protocols |= 1u << protocol;
 	}
 	nl_close(&tables.nl);
-	if (r == 0 && !is_without_mptcp(&tables.dump)) {
+	if (r == 0)
+		r = requests_take_users(snapshot);
+	if (r == 0 && !filter->is_plain && !is_without_mptcp(&tables.dump)) {
 		snapshot->protocols |= 1u << HARK_PROTOCOL_MPTCP;
 		r = mptcp_fold(snapshot);
 	}

@@ -44,6 +44,18 @@ static uint8_t state_of(uint8_t protocol, uint8_t state)
 	return state && state < sizeof(tcp_states) ? tcp_states[state] : HARK_STATE_BOUND;
 }
 
+/* Their numbers are SCTP's own (include/net/sctp/constants.h: enum sctp_state). */
+static uint8_t state_of_association(uint8_t state)
+{
+	static const uint8_t states[] = {
+		HARK_STATE_BOUND,       HARK_STATE_SYN_SENT,   HARK_STATE_SYN_SENT,
+		HARK_STATE_ESTABLISHED, HARK_STATE_FIN_WAIT_1, HARK_STATE_FIN_WAIT_1,
+		HARK_STATE_CLOSE_WAIT,  HARK_STATE_LAST_ACK,
+	};
+
+	return state < sizeof(states) ? states[state] : HARK_STATE_BOUND;
+}
+
 static struct hark_addr addr_of(uint8_t family, const __be32 *words, uint32_t device)
 {
 	struct hark_addr addr;
@@ -151,6 +163,47 @@ static int take_locals(struct sockdiag_dump *dump, const struct nlattr *locals)
 	return 0;
 }
 
+/* An association of SCTP's. Its `device` is where its route leads, and not what it is bound to. */
+static void take_association(struct sockdiag_dump *dump, const struct inet_diag_msg *message)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
+
+	/* By a number that no association has. */
+	if (socket->is_listener)
+		snapshot->listeners.n--;
+	socket->is_listener = false;
+	socket->listener = HARK_NONE;
+	socket->state = state_of_association(message->idiag_state);
+	socket->device = 0;
+}
+
+/*
+ * Before its associations some kernels tell of an endpoint once more (net/sctp/diag.c:
+ * sctp_sock_dump()); and one that has a peer is its association.
+ */
+static bool is_told_elsewhere(const struct sockdiag_dump *dump, const struct hark_socket *socket)
+{
+	const struct hark_socket *other = &dump->snapshot->sockets.items[dump->first_socket];
+
+	while (other < socket && (other->cookie != socket->cookie || other->remote_port))
+		other++;
+	return other < socket || socket->remote_port;
+}
+
+static int take_endpoint(struct sockdiag_dump *dump, const struct nlattr *locals)
+{
+	struct hark_snapshot *snapshot = dump->snapshot;
+	const struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
+
+	if (dump->filter->all_states && is_told_elsewhere(dump, socket)) {
+		snapshot->listeners.n -= socket->is_listener;
+		snapshot->sockets.n--;
+		return 0;
+	}
+	return locals ? take_locals(dump, locals) : 0;
+}
+
 /* A TCP socket beneath an MPTCP one has that as its upper layer. */
 static bool is_mptcp(const struct nlattr *upper_layer)
 {
@@ -167,6 +220,7 @@ static bool is_mptcp(const struct nlattr *upper_layer)
 struct attributes {
 	const struct nlattr *locals;
 	bool is_subflow;
+	bool has_peers;
 };
 
 static void take_attribute(struct hark_socket *socket, const struct nlattr *attr,
@@ -198,6 +252,9 @@ static void take_attribute(struct hark_socket *socket, const struct nlattr *attr
 		break;
 	case INET_DIAG_LOCALS:
 		attributes->locals = attr;
+		break;
+	case INET_DIAG_PEERS:
+		attributes->has_peers = true;
 		break;
 	default:
 		break;
@@ -255,7 +312,9 @@ int sockdiag_take(const struct nlmsghdr *header, void *data)
 	}
 	if (socket->is_listener)
 		fill_listener(dump, socket, message, attributes.is_subflow);
-	if (dump->protocol == HARK_PROTOCOL_SCTP && attributes.locals)
-		return take_locals(dump, attributes.locals);
+	if (dump->protocol == HARK_PROTOCOL_SCTP && !attributes.has_peers)
+		return take_endpoint(dump, attributes.locals);
+	if (dump->protocol == HARK_PROTOCOL_SCTP)
+		take_association(dump, message);
 	return 0;
 }

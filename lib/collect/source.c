@@ -7,8 +7,10 @@
 #include <linux/bpf.h>
 #include <linux/magic.h>
 #include <linux/netlink.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -83,12 +85,44 @@ static void live_nl_close(struct hark_source *source, int handle)
 	close(handle);
 }
 
-static int live_bpf(struct hark_source *source, int command, union bpf_attr *attr, uint32_t size)
+static int call_bpf(int command, union bpf_attr *attr, uint32_t size)
 {
 	int r = (int)syscall(SYS_bpf, command, attr, size);
 
-	(void)source;
 	return r < 0 ? -errno : r;
+}
+
+/* The limit is the whole process's, so one lock is right for all sources. */
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int call_bpf_without_limit(int command, union bpf_attr *attr, uint32_t size)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit;
+	int r = -EPERM;
+
+	pthread_mutex_lock(&limit_lock);
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    setrlimit(RLIMIT_MEMLOCK, &none) == 0) {
+		r = call_bpf(command, attr, size);
+		(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+	}
+	pthread_mutex_unlock(&limit_lock);
+	return r;
+}
+
+/*
+ * Before Linux 5.11 maps and programs count as locked memory, of which 64 KiB are allowed
+ * (kernel/bpf/syscall.c: bpf_charge_memlock()).
+ */
+static int live_bpf(struct hark_source *source, int command, union bpf_attr *attr, uint32_t size)
+{
+	int r = call_bpf(command, attr, size);
+
+	(void)source;
+	if (r == -EPERM && (command == BPF_MAP_CREATE || command == BPF_PROG_LOAD))
+		r = call_bpf_without_limit(command, attr, size);
+	return r;
 }
 
 static int live_count_sk_lookups(struct hark_source *source)
@@ -102,7 +136,7 @@ static int live_count_sk_lookups(struct hark_source *source)
 
 	if (fd < 0)
 		return source->proc_fd < 0 ? -ENOENT : -errno;
-	r = live_bpf(source, BPF_PROG_QUERY, &attr, sizeof(attr));
+	r = call_bpf(BPF_PROG_QUERY, &attr, sizeof(attr));
 	if (r >= 0)
 		r = (int)attr.query.prog_cnt;
 	close(fd);

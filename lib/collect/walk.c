@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "rows.h"
 #include "text.h"
 #include "thread.h"
 
 #if HAVE_BPF
+#include "connections.bpf.h"
 #include "files.bpf.h"
 #include "marks.bpf.h"
 #include "tables.bpf.h"
@@ -23,6 +25,7 @@ static const struct program_image *const images[] = {
 	[WALK_MARKS] = &marks_image,
 	[WALK_TABLES] = &tables_image,
 	[WALK_FILES] = &files_image,
+	[WALK_CONNECTIONS] = &connections_image,
 };
 #else
 static const struct program_image *const images[WALK_PROGRAM_N_];
@@ -30,12 +33,28 @@ static const struct program_image *const images[WALK_PROGRAM_N_];
 
 /* Room at first; what is lost for want of room is fetched by another run. */
 #define FINDS_OF_MARKS    65536
+#define CONNECTIONS       8192
+#define CONNECTIONS_MAX   (1u << 18) /* 12 MB; to dump the namespaces is better than more */
 #define FINDS_AT_LEAST    4096
 #define SOCKETS_ELSEWHERE 32768 /* in other network namespaces, and held more than once */
 #define FINDS_AT_MOST     (1u << 21)
 #define TASKS_AT_LEAST    1024
 #define TASKS_AT_MOST     (1u << 16)
 #define RUNS_MAX          3
+
+static const char *const program_names[] = {
+	[WALK_MARKS] = "marks",
+	[WALK_TABLES] = "tables",
+	[WALK_FILES] = "files",
+	[WALK_CONNECTIONS] = "connections",
+};
+
+/* What a program was tried for. */
+struct walk_attempt {
+	enum walk_program program;
+	int error;
+	struct program_failure failure;
+};
 
 struct walk {
 	struct hark_source *source;
@@ -44,20 +63,13 @@ struct walk {
 	struct program_size sizes[PROGRAM_MAP_N_];
 	struct walk_attempt attempts[WALK_PROGRAM_N_];
 	uint32_t n_attempts;
-	bool is_loaded, has_run;
-	int error;
+	const struct bpf_filter *wanted;
+	bool is_loaded;
+	bool has_begun; /* or has been done */
 	bool is_on_thread;
 	pthread_t thread;
+	int error;
 };
-
-const char *walk_program_name(enum walk_program program)
-{
-	static const char *const names[] = {
-		[WALK_MARKS] = "marks", [WALK_TABLES] = "tables", [WALK_FILES] = "files"
-	};
-
-	return names[program];
-}
 
 bool walk_is_possible(const struct hark_source *source)
 {
@@ -96,11 +108,18 @@ static uint64_t expect_finds(const struct walk *walk)
 static void choose_sizes(struct walk *walk, enum walk_program program)
 {
 	struct sysinfo info;
-	uint64_t n = expect_finds(walk), n_tasks = sysinfo(&info) < 0 ? 0 : info.procs;
+	uint64_t n, n_tasks = sysinfo(&info) < 0 ? 0 : info.procs;
 
+	walk->sizes[PROGRAM_MEMORY] = (struct program_size){ sizeof(struct bpf_memory), 1 };
+	if (program == WALK_CONNECTIONS) {
+		walk->sizes[PROGRAM_FINDS] =
+			(struct program_size){ sizeof(struct bpf_connection), CONNECTIONS };
+		walk->sizes[PROGRAM_TASKS] = (struct program_size){ sizeof(struct bpf_task), 1 };
+		return;
+	}
+	n = expect_finds(walk);
 	if (program == WALK_MARKS && n > FINDS_OF_MARKS)
 		n = FINDS_OF_MARKS;
-	walk->sizes[PROGRAM_MEMORY] = (struct program_size){ sizeof(struct bpf_memory), 1 };
 	walk->sizes[PROGRAM_FINDS] =
 		(struct program_size){ sizeof(struct bpf_find),
 				       n > FINDS_AT_MOST ? FINDS_AT_MOST : (uint32_t)n };
@@ -119,9 +138,10 @@ static void open_guides(const struct walk *walk, struct bpf_memory *memory)
 		[BPF_GUIDE_UDP] = { AF_INET, SOCK_DGRAM, IPPROTO_UDP },
 	};
 
+	/* In none of the tables that may be read meanwhile. */
 	memory->example = walk->question.example >= 0 ?
 				  walk->question.example :
-				  socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+				  socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < BPF_GUIDE_N_; i++)
 		memory->guides[i] =
 			socket(guides[i].family, guides[i].type | SOCK_CLOEXEC, guides[i].protocol);
@@ -156,12 +176,14 @@ static void unload(struct walk *walk)
 	walk->is_loaded = false;
 }
 
-static int run(struct walk *walk, struct walk_attempt *attempt, const struct bpf_filter *wanted)
+static int run(struct walk *walk, struct walk_attempt *attempt)
 {
+	const uint32_t *n_wanted = &walk->sizes[PROGRAM_FINDS].n_values;
+	uint32_t most = attempt->program == WALK_CONNECTIONS ? CONNECTIONS_MAX : UINT32_MAX;
 	bool fits = false;
 	int r = 0;
 
-	for (int i = 0; i < RUNS_MAX && r == 0 && !fits; i++) {
+	for (int i = 0; i < RUNS_MAX && r == 0 && !fits && *n_wanted <= most; i++) {
 		struct bpf_memory *memory;
 
 		if (!walk->is_loaded)
@@ -171,8 +193,8 @@ static int run(struct walk *walk, struct walk_attempt *attempt, const struct bpf
 		memory = walk->program.maps[PROGRAM_MEMORY];
 		attempt->failure.step = "running the program";
 		open_guides(walk, memory);
-		if (wanted)
-			memory->wanted = *wanted;
+		if (walk->wanted)
+			memory->wanted = *walk->wanted;
 		else
 			memset(&memory->wanted, 0xff, sizeof(memory->wanted));
 		r = program_run(&walk->program);
@@ -184,11 +206,10 @@ static int run(struct walk *walk, struct walk_attempt *attempt, const struct bpf
 		if (r < 0 || !fits)
 			unload(walk);
 	}
-	walk->has_run = r == 0 && fits;
 	return r < 0 ? r : fits ? 0 : -E2BIG;
 }
 
-/* The first of the programs that works; one that waits is only loaded. */
+/* The first of the programs that works. */
 static void *work(void *data)
 {
 	struct walk *walk = data;
@@ -199,12 +220,12 @@ static void *work(void *data)
 		*attempt = (struct walk_attempt){ .program = i, .failure = { .step = "loading" } };
 		choose_sizes(walk, i);
 		walk->error = load(walk, attempt);
-		if (walk->error == 0 && !walk->question.waits)
-			walk->error = run(walk, attempt, walk->question.wanted);
+		if (walk->error == 0)
+			walk->error = run(walk, attempt);
 		attempt->error = walk->error;
 		/* What is not permitted, or not built in, is so for all of them. */
 		if (walk->error == 0 || walk->error == -EPERM || walk->error == -ENOSYS ||
-		    walk->question.is_only)
+		    walk->question.is_only || i >= WALK_FILES)
 			break;
 	}
 	return NULL;
@@ -220,8 +241,7 @@ struct walk *walk_begin(struct hark_source *source, const struct walk_question *
 	walk->source = source;
 	walk->question = *question;
 	walk->is_on_thread = on_thread && thread_start(&walk->thread, work, walk) == 0;
-	if (!walk->is_on_thread)
-		work(walk);
+	walk->has_begun = walk->is_on_thread;
 	return walk;
 }
 
@@ -235,10 +255,11 @@ static void join(struct walk *walk)
 int walk_wait(struct walk *walk, const struct bpf_filter *wanted)
 {
 	join(walk);
-	if (walk->error == 0 && !walk->has_run) {
-		struct walk_attempt *attempt = &walk->attempts[walk->n_attempts - 1];
-
-		walk->error = attempt->error = run(walk, attempt, wanted);
+	if (!walk->has_begun) {
+		walk->has_begun = true;
+		walk->wanted = wanted;
+		work(walk);
+		walk->wanted = NULL;
 	}
 	return walk->error;
 }
@@ -246,11 +267,6 @@ int walk_wait(struct walk *walk, const struct bpf_filter *wanted)
 enum walk_program walk_ran(const struct walk *walk)
 {
 	return walk->attempts[walk->n_attempts - 1].program;
-}
-
-const struct walk_attempt *walk_attempt(const struct walk *walk, uint32_t i)
-{
-	return i < walk->n_attempts ? &walk->attempts[i] : NULL;
 }
 
 const struct bpf_memory *walk_memory(const struct walk *walk)
@@ -273,6 +289,44 @@ bool walk_task(const struct walk *walk, uint32_t i, const struct bpf_task **ret,
 	*ret_finds = finds + begin;
 	*ret_n = end - begin;
 	return begin <= end && end <= memory->n_finds;
+}
+
+struct bpf_connection *walk_connections(const struct walk *walk, uint32_t *ret_n)
+{
+	*ret_n = walk_memory(walk)->n_finds;
+	return walk->program.maps[PROGRAM_FINDS];
+}
+
+int walk_tell(const struct walk *walk, struct hark_snapshot *snapshot, enum hark_note_what what,
+	      const char *subject)
+{
+	struct arena *arena = &snapshot->arena;
+	const char *reasons = "", *detail;
+	uint32_t i;
+
+	for (i = 0; i < walk->n_attempts && walk->attempts[i].error; i++) {
+		const struct walk_attempt *attempt = &walk->attempts[i];
+		const struct program_failure *failure = &attempt->failure;
+
+		reasons = arena_printf(
+			arena, "%s%s%s: %s%s%s: %s", reasons, i ? "; " : "",
+			program_names[attempt->program], failure->step, failure->what ? ", " : "",
+			failure->what ? failure->what : "",
+			attempt->error == -ENOSYS ? "there is no BPF" : strerror(-attempt->error));
+		if (!reasons)
+			return -ENOMEM;
+	}
+	if (walk->error == 0)
+		detail = arena_printf(arena, "%s by BPF (%s)%s%s", subject,
+				      program_names[walk->attempts[i].program],
+				      *reasons ? ": not " : "", reasons);
+	else
+		detail = arena_printf(arena, "no %s by BPF: %s", subject, reasons);
+	if (!detail)
+		return -ENOMEM;
+	return snapshot_note_debug(snapshot, what,
+				   walk->error ? HARK_NOTE_FALLBACK : HARK_NOTE_METHOD, walk->error,
+				   detail);
 }
 
 void walk_free(struct walk *walk)

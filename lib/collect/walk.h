@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A walk through the descriptor tables of all tasks by a BPF program; on a thread of its own, if
- * something else takes long enough meanwhile.
+ * A walk through the descriptor tables of all tasks, or the hash of connections, by a BPF program;
+ * on a thread of its own, if something else takes long enough meanwhile.
  */
 #ifndef WALK_H
 #define WALK_H
 
 #include <stdbool.h>
 
+#include <hark/model.h>
+
 #include "program.h"
 #include "shared.h"
 #include "source.h"
 
-/* In the order of trying. */
+/* Those for holders are in the order of trying. */
 enum walk_program {
 	/*
 	 * Goes through the hash tables of listeners for their files first, and then only compares
@@ -21,6 +23,8 @@ enum walk_program {
 	WALK_MARKS,
 	WALK_TABLES, /* looks at every file */
 	WALK_FILES,  /* the same before Linux 5.17: leaves the walking to the kernel */
+	/* Goes through the hash of established sockets, of all network namespaces: no tasks. */
+	WALK_CONNECTIONS,
 	WALK_PROGRAM_N_,
 };
 
@@ -33,41 +37,33 @@ static inline void walk_want(struct bpf_filter *filter, uint32_t inode)
 
 struct walk_question {
 	enum walk_program first; /* those after it are tried when it cannot be had */
-	bool is_only;            /* no others are tried */
+	bool is_only;            /* no others are tried: always so of connections */
 	bool wants_namespaces;   /* every one, not those of tasks alone */
 	int example; /* descriptor of a file like those to be found; -1: sockets are wanted */
-	/* What is wanted; NULL: everything. Where it is told later the walk waits for it. */
-	const struct bpf_filter *wanted;
-	bool waits;
 };
 
-/* What a program was tried for, for those who debug. */
-struct walk_attempt {
-	enum walk_program program;
-	int error;
-	struct program_failure failure;
-};
-
+struct hark_snapshot;
 struct walk;
 
 /* Whether there is any BPF here: built in, and this machine. */
 bool walk_is_possible(const struct hark_source *source);
 
-/* Begins a walk, on a thread if it may: NULL when memory ran out. */
+/*
+ * Begins a walk on a thread of its own, if there is to be one; else only walk_wait() does
+ * something. NULL when memory ran out.
+ */
 struct walk *walk_begin(struct hark_source *source, const struct walk_question *question,
 			bool on_thread);
 
 /*
- * Waits for its end; `wanted` is for one that waits. 0, -ENOSYS where BPF is not built in, -EPERM
- * where it is not permitted, or why the last program could not be loaded or run. Again: the same.
+ * Waits for its end. What was not begun is done now, and only for the inodes that are wanted (NULL:
+ * for all). 0, -ENOSYS where BPF is not built in, -EPERM where it is not permitted, or why the last
+ * program could not be loaded or run. Again: the same.
  */
 int walk_wait(struct walk *walk, const struct bpf_filter *wanted);
 
 /* The program that ran, of a walk that succeeded. */
 enum walk_program walk_ran(const struct walk *walk);
-
-/* NULL past the last. */
-const struct walk_attempt *walk_attempt(const struct walk *walk, uint32_t i);
 
 /* What a walk that succeeded found: until it is freed. */
 const struct bpf_memory *walk_memory(const struct walk *walk);
@@ -77,8 +73,16 @@ const struct bpf_memory *walk_memory(const struct walk *walk);
 bool walk_task(const struct walk *walk, uint32_t i, const struct bpf_task **ret,
 	       const struct bpf_find **ret_finds, uint32_t *ret_n);
 
-void walk_free(struct walk *walk); /* waits; NULL is fine */
+/* The finds of a walk through connections, which may be moved about. */
+struct bpf_connection *walk_connections(const struct walk *walk, uint32_t *ret_n);
 
-const char *walk_program_name(enum walk_program program);
+/*
+ * One line for those who debug, of a walk that has ended: which program ran, and why others did
+ * not. 0 or -ENOMEM.
+ */
+int walk_tell(const struct walk *walk, struct hark_snapshot *snapshot, enum hark_note_what what,
+	      const char *subject);
+
+void walk_free(struct walk *walk); /* waits; NULL is fine */
 
 #endif

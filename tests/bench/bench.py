@@ -89,8 +89,9 @@ def describe_noise(is_first):
     return text
 
 
-def measure(tool, words):
-    done = subprocess.run([tool, *words], stdout=subprocess.PIPE, check=True)
+def measure(tool, lister):
+    done = subprocess.run([tool, *lister.words], stdout=subprocess.PIPE, check=True,
+                          env=lister.environment)
     wall, user, system, rss, _ = (int(field) for field in done.stdout.split())
     return Run(wall / 1e6, user / 1e3, system / 1e3, (user + system) / 1e3, rss)
 
@@ -107,13 +108,13 @@ def measure_world(world, chosen, n_rounds, order, tool):
             one = measured[lister.name]
             if not takes_part(one, round_number, n_rounds):
                 continue
-            run = measure(tool, lister.words)
+            run = measure(tool, lister)
             if round_number >= 0:
                 one.runs.append(run)
             else:
                 one.is_slow = run.wall_ms > 1000 * SLOW_S
     for lister in chosen:
-        if listers.is_hark(lister.words[0]):
+        if lister.tells_stages:
             one = measured[lister.name]
             one.stages = median_stages(lister.words, SLOW_STAGE_RUNS if one.is_slow else STAGE_RUNS)
     return measured

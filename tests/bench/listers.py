@@ -25,11 +25,21 @@ class Lister:
     everywhere: bool = False  # the further namespaces, too
     rows: bool = True
     holders: bool = False
+    by: str = ""  # HARK_HOLDERS for a personality, which has no option for it
 
     @property
     def name(self):
-        return " ".join(("hark" if is_hark(self.words[0]) else os.path.basename(self.words[0]),)
+        return " ".join((("HARK_HOLDERS=" + self.by,) if self.by else ())
+                        + ("hark" if is_hark(self.words[0]) else os.path.basename(self.words[0]),)
                         + self.words[1:])
+
+    @property
+    def environment(self):
+        return {**os.environ, "HARK_HOLDERS": self.by}
+
+    @property
+    def tells_stages(self):
+        return is_hark(self.words[0]) and self.words[1:2] not in (("netstat",), ("lsof",))
 
     def why_not(self):
         """Why it cannot be measured here, or None."""
@@ -37,7 +47,7 @@ class Lister:
             return f"no {self.words[0]}"
         if not is_hark(self.words[0]):
             return None
-        done = run(self.words)
+        done = run(self.words, self.environment)
         if done.returncode in (0, 1):
             return None
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -62,16 +72,16 @@ class Lister:
         began = time.monotonic()
         with subprocess.Popen(self.shown_by or self.words, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              encoding="utf-8", errors="replace") as process:
+                              encoding="utf-8", errors="replace", env=self.environment) as process:
             namespaces = facts["namespaces"] if self.everywhere else facts["namespaces"][:1]
             seen = self.count(process.stdout, namespaces) if self.count else NOTHING
         return Listed(seen.rows if self.rows else None,
                       seen.holders if self.holders else None), time.monotonic() - began
 
 
-def run(words):
+def run(words, environment=None):
     return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, check=False)
+                          stderr=subprocess.PIPE, check=False, env=environment)
 
 
 def hark_path():
@@ -116,6 +126,12 @@ def listers():
     def of_hark(*words, **more):
         return Lister((hark,) + words, count_hark, (hark,) + words + ("--ndjson",), **more)
 
+    def of_netstat(*words, by=""):
+        return Lister(words + ("netstat", "-tlnp"), count_netstat, udp=False, by=by)
+
+    def of_lsof(*words, by=""):
+        return Lister(words + ("lsof", "-nP", "-i"), count_lsof, rows=False, holders=True, by=by)
+
     return [
         Lister(("/bin/true",), rows=False),
         of_hark(holders=True),
@@ -124,13 +140,19 @@ def listers():
         of_hark("--no-holders"),
         of_hark("-A", everywhere=True, holders=True),
         of_hark("-at", all_states=True, udp=False, holders=True),
+        of_hark("-atA", everywhere=True, all_states=True, udp=False, holders=True),
         of_hark("-a", "--no-holders", all_states=True),
         Lister(("ss", "-tulnp"), count_ss, holders=True),
         Lister(("ss", "-tuln"), count_ss),
         Lister(("ss", "-tanp"), count_ss, all_states=True, udp=False, holders=True),
         Lister(("ss", "-tuna"), count_ss, all_states=True),
         Lister(("netstat", "-tulnp"), count_netstat),
-        Lister(("lsof", "-nP", "-i"), count_lsof, rows=False, holders=True),
+        of_netstat(),
+        of_netstat(hark),
+        of_netstat(hark, by="proc"),
+        of_lsof(),
+        of_lsof(hark),
+        of_lsof(hark, by="proc"),
     ]
 
 

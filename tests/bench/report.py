@@ -19,6 +19,9 @@ class Goal:
     mib: dict = dataclasses.field(default_factory=dict)  # peak memory: below
 
 
+# What stands in for another program never takes longer than that.
+NO_SLOWER = {"idle": 1, "small": 1, "medium": 1, "large": 1}
+
 GOALS = (
     Goal("hark", "ss -tulnp", {"idle": 2, "small": 4, "medium": 40, "large": 80},
          is_smaller=True, mib={"large": 8}),
@@ -27,11 +30,16 @@ GOALS = (
     Goal("hark", "netstat -tulnp", {"large": 120}),
     Goal("hark", "lsof -nP -i", {"large": 120}),
     Goal("hark -A", "hark", times_as_long={"large": 1.6}),
+    Goal("hark -atA", "hark -at"),
     Goal("hark --holders=proc", "ss -tulnp", {"small": 1.8, "medium": 2, "large": 2},
          is_smaller=True),
     Goal("hark --holders=bpf", "ss -tulnp"),
     Goal("hark --no-holders", "ss -tuln", {"small": 2, "medium": 5, "large": 10}, is_smaller=True),
     Goal("hark -a --no-holders", "ss -tuna"),
+    Goal("hark netstat -tlnp", "netstat -tlnp", NO_SLOWER | {"large": 60}),
+    Goal("HARK_HOLDERS=proc hark netstat -tlnp", "netstat -tlnp", NO_SLOWER),
+    Goal("hark lsof -nP -i", "lsof -nP -i", NO_SLOWER | {"large": 20}),
+    Goal("HARK_HOLDERS=proc hark lsof -nP -i", "lsof -nP -i", NO_SLOWER),
 )
 
 INTRODUCTION = """\

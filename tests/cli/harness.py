@@ -6,9 +6,11 @@ that wants the pids of the machine has to see to the latter.
 """
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -91,6 +93,23 @@ def hark(*arguments, env=None, prefix=(), **options):
     answer = Answer(done.returncode, done.stdout, errors)
     answer.elsewhere = elsewhere
     return answer
+
+
+def told_on_a_terminal(*words, env=None):
+    """What hark writes to a standard error that is a terminal."""
+    reader, terminal = pty.openpty()
+    text = b""
+    with subprocess.Popen([HARK, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=terminal, env=clean_environment(**(env or {}))) as process:
+        os.close(terminal)
+        try:
+            while part := os.read(reader, 65536):
+                text += part
+        except OSError as error:  # the last writer is gone
+            expect_equal(error.errno, errno.EIO)
+        process.wait(60)
+    os.close(reader)
+    return text.decode().replace("\r\n", "\n")
 
 
 def find(*selectors, **options):

@@ -18,6 +18,8 @@ TYPED = (
     ("hark -o port,reach4,started,lab", "hark -o port,reach4,started,label"),
     ("hark --color al", "hark --color always"),
     ("hark help vers", "hark help version"),
+    ("hark netstat --tru", "hark netstat --truth"),
+    ("hark netstat -A un", "hark netstat -A unix"),
     ("hark establ", "hark established"),
 )
 

@@ -6,6 +6,7 @@ import ctypes
 import io
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -273,6 +274,90 @@ def connections():
             expect_equal(sorted(state for netns, state in rows if netns == own_inode(pid)),
                          ["established", "established", "listen"], rows)
         expect_equal(len(rows), 6, rows)
+
+
+def pair(address, port, device=None, server=None):
+    """A listener, and both ends of a connection to it."""
+    server = server or listen("::", port, v6only=False)
+    client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    if device:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    client.connect((address, port))
+    return server, client, server.accept()[0]
+
+
+def states():
+    """Sockets in states that stand still."""
+    mapped = pair("127.0.0.1", 4030)
+    native = pair("::1", 4031, device="lo")
+    waiting = pair("127.0.0.1", 4032)
+    waiting[1].close()  # FIN_WAIT2, which nobody has open, and CLOSE_WAIT
+    past = pair("::1", 4033)
+    past[1].close()
+    past[2].close()  # TIME_WAIT
+    deferring = listen("127.0.0.1", 4034)
+    deferring.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+    silent = socket.create_connection(("127.0.0.1", 4034))  # SYN_RECV, a request for the kernel
+    full = listen("::1", 4035)
+    full.listen(0)
+    crowd = [socket.socket(socket.AF_INET6) for _ in range(3)]
+    for client in crowd:
+        client.setblocking(False)
+        client.connect_ex(("::1", 4035))  # the last one stays in SYN_SENT
+    for words in ("link add here type veth peer name there", "link set there up",
+                  "link set here up", "addr add fe80::1/64 dev here nodad"):
+        subprocess.run(["ip", *words.split()], check=True)
+    linked = listen("::", 4036)
+    local = socket.socket(socket.AF_INET6)
+    local.connect(("fe80::1", 4036, 0, socket.if_nametoindex("here")))
+    return [mapped, native, waiting, past, deferring, silent, full, crowd, linked, local]
+
+
+def idle():
+    """A socket that is bound, and no more: nothing to look up."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 4037))
+    return sock, pair("127.0.0.1", 4038)
+
+
+def many():
+    """More than are worth a look-up each."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    server = listen("127.0.0.1", 4039)
+    return server, [pair("127.0.0.1", 4039, server=server) for _ in range(900)]
+
+
+@case
+def the_same_connections():
+    """by one walk through the kernel's tables they are those that each namespace tells, to the cookie"""
+    def own_tables():
+        with open("/proc/sys/net/ipv4/tcp_ehash_entries", encoding="ascii") as size:
+            expect(int(size.read()) > 0, "a namespace with a table of its own")
+        return states()
+
+    def rows_of(answer):
+        rows = [row for row in answer.sockets if row["netns"] != own_inode()]
+        for row in rows:
+            expect(row["netns"] in wanted, row)
+        return sorted((str(row) for row in rows))
+    with world(), child(alone(states)) as one, child(alone(idle)) as two, \
+            child(alone(many)) as three, contextlib.ExitStack() as stack:
+        wanted = [own_inode(pid) for pid in (one, two, three)]
+        if os.path.exists("/proc/sys/net/ipv4/tcp_child_ehash_entries"):
+            with open("/proc/sys/net/ipv4/tcp_child_ehash_entries", "w", encoding="ascii") as size:
+                size.write("64")
+            wanted.append(own_inode(stack.enter_context(child(alone(own_tables)))))
+        dumped = hark("--json", "-aAt", "--holders=proc")
+        found = {row["state"] for row in dumped.sockets if row["netns"] == wanted[0]}
+        expect_equal(found, {"listen", "established", "fin-wait-2", "close-wait", "time-wait", "syn-recv",
+                             "syn-sent"})
+        expect_equal({row["state"] for row in dumped.sockets if row["netns"] == wanted[1]},
+                     {"listen", "established", "bound"})
+        for way in ("auto", "bpf"):
+            answer = hark("--json", "-aAt", "--debug", "--holders", way)
+            expect_equal(rows_of(answer), rows_of(dumped), way)
+        expect("connections of other network namespaces by BPF" in answer.err or
+               "no connections of other network namespaces by BPF" in answer.err, answer)
 
 
 @case

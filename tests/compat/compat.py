@@ -3,9 +3,9 @@
 
     compat.py PROGRAM WORLD [WORD]      PROGRAM: netstat, lsof; WORD: only lines that hold it
 
-Each line of PROGRAM.lines is run as root and, in most worlds, as a user without capabilities. What must be equal:
-the exit status, standard output and standard error, byte for byte, but for
-  * the order of rows below a header of netstat's: the reference's is that of hash tables;
+Each line of PROGRAM.lines is run as root and, in most worlds, as a user without capabilities. What
+must be equal: the exit status, standard output and standard error, byte for byte and in the same
+order, but for
   * what a timer of netstat's has left (`-o`): it must lie between what the reference tells before
     and after;
   * lines that are refused: the reference prints a page of help where ours says what is wrong, so
@@ -32,10 +32,9 @@ import worlds  # noqa: E402
 ATTEMPTS = 20
 SECONDS = 60  # for one run
 PROGRAMS = pathlib.Path("/run/programs")
-HEADER = re.compile(rb"(Active |Proto |COMMAND )")
 TIMER = re.compile(rb"\((-?\d+\.\d\d)(?=/)")
 SHOWN_LINES = 30
-REFUSAL_LINES = 3
+REFUSAL_LINES = 6
 HELP = b"usage:"
 ROUNDING = 0.02  # seconds
 WRONG_WORLD = "states"
@@ -56,25 +55,21 @@ class Outcome:
         self.figures = {}  # row without what timers have left: that
         self.rows = out
         if name == "netstat":
-            self.sort()
+            self.set_timers_apart()
 
-    def sort(self):
-        result, rows = [], []
-        for line in self.out.splitlines(True):
-            bare = TIMER.sub(b"(", line)
-            self.figures.setdefault(bare, []).extend(map(float, TIMER.findall(line)))
-            if HEADER.match(line):
-                result += [*sorted(rows), line]
-                rows = []
-            else:
-                rows.append(bare)
-        self.rows = b"".join(result + sorted(rows))
+    def set_timers_apart(self):
+        rows = self.out.splitlines(True)
+        bare = [TIMER.sub(b"(", row) for row in rows]
+        for key, row in zip(bare, rows):
+            self.figures.setdefault(key, []).extend(map(float, TIMER.findall(row)))
+        self.rows = b"".join(bare)
 
     def told(self):
         return self.status, self.rows, self.err
 
     def __repr__(self):
-        out, err = ([repr(line)[2:-1] for line in text.splitlines()] for text in (self.rows, self.err))
+        out, err = ([repr(line)[2:-1] for line in text.splitlines()]
+                    for text in (self.rows, self.err))
         return "\n".join([f"status {self.status}", *out, "--- standard error:", *err])
 
 
@@ -87,8 +82,8 @@ def run(name, path, words, prefix):
 
 def run_ours(name, words, prefix):
     status, out, err = run(name, PROGRAMS / name, words, prefix)
-    for entry in differences.of(name, shlex.join(words)):
-        err = entry.err("", err)
+    for entry in differences.applying(name, shlex.join(words)):
+        out, err = entry.both(out), entry.err(err)
     outcome = Outcome(name, status, out, err)
     if b"Sanitizer" in err or b"runtime error" in err:
         raise AssertionError(outcome)
@@ -97,13 +92,14 @@ def run_ours(name, words, prefix):
 
 def run_reference(name, words, prefix):
     line = shlex.join(words)
-    entries = differences.of(name, line)
+    entries = differences.applying(name, line)
     asked = line
     for entry in entries:
         asked = entry.ask(asked)
     status, out, err = run(name, REFERENCE[name], shlex.split(asked), prefix)
     for entry in entries:
-        out, err = entry.out(line, out), entry.err(line, err)
+        out = entry.out(out)
+        status, out, err = entry.status(status, out), entry.both(out), entry.err(err)
     return Outcome(name, status, out, err)
 
 
@@ -167,8 +163,18 @@ class Stage:
         self.name = name
         self.made = None
         self.world = None
+        self.failure = None
 
     def words(self, line):
+        if self.failure:
+            raise type(self.failure)(f"no world: {self.failure}")
+        try:
+            return self.words_of_world(line)
+        except (Exception, harness.Skip) as failure:
+            self.failure = failure
+            raise
+
+    def words_of_world(self, line):
         age = time.monotonic() - self.made if self.made else None
         if age is None or age > worlds.LASTS_SECONDS.get(self.name, age):
             self.end()
@@ -183,29 +189,35 @@ class Stage:
             self.context.__exit__(None, None, None)
 
 
+def check_outside(name, words, prefix, must_say):
+    """What only the reference does is refused in one line, status 2."""
+    ours = run_ours(name, words, prefix)
+    harness.expect(ours.status == 2 and not ours.out and ours.err.count(b"\n") == 1 and
+                   must_say.encode() in ours.err, ours)
+
+
+CHECKS = {"[compared]": check_same, "[wrong]": check_wrong, "[outside]": check_outside}
+
+
 def read_lines(name):
-    """(line, what its message must say or None) of each line of the table."""
-    is_wrong = False
+    """(line, its check, what its message must say or nothing) of each line of the table."""
+    check = None
     for line in (HERE / f"{name}.lines").read_text().splitlines():
         if line.startswith("["):
-            is_wrong = line == "[wrong]"
+            check = CHECKS[line]
         elif line and not line.startswith("#"):
-            words, _, message = line.partition("  # ")
-            yield words.rstrip(), message if is_wrong else None
+            words, *message = line.split("  # ")
+            yield words.rstrip(), check, message
 
 
-def add_case(stage, name, line, message, user, prefix):
-    def check():
-        if prefix:
+def add_case(stage, name, line, check, message, user):
+    def run_check():
+        if USERS[user]:
             harness.needs_real_root()
-        words = stage.words(line)
-        if message is None:
-            check_same(name, words, prefix)
-        else:
-            check_wrong(name, words, prefix, message)
+        check(name, stage.words(line), USERS[user], *message)
 
-    check.__doc__ = f"{name} {line}, {user}, {stage.name}".replace("#", "+")
-    harness.case(check)
+    run_check.__doc__ = f"{name} {line}, {user}, {stage.name}".replace("#", "+")
+    harness.case(run_check)
 
 
 def install_ours():
@@ -228,11 +240,10 @@ def main():
         print(f"1..0 # SKIP {name} is not installed")
         return
     stage = Stage(world)
-    for line, message in read_lines(name):
-        if all(word in line for word in only) and (message is None or world == WRONG_WORLD):
-            for user, prefix in USERS.items():
-                if not prefix or world in USERS_WORLDS:
-                    add_case(stage, name, line, message, user, prefix)
+    for line, check, message in read_lines(name):
+        if all(word in line for word in only) and (check is check_same or world == WRONG_WORLD):
+            for user in USERS if world in USERS_WORLDS else ["root"]:
+                add_case(stage, name, line, check, message, user)
     harness.main()
 
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "collect.h"
+#include "sockdiag.h"
 
 #define LISTENING_PORT 4000 /* and those that follow */
 #define MAX_SOCKETS    64
@@ -240,9 +241,68 @@ static void reads_the_same_both_ways(void **state)
 	expect_same(&filter, 2);
 }
 
+struct message {
+	struct nlmsghdr header;
+	struct inet_diag_msg body;
+	struct nlattr peers; /* an association has them, an endpoint does not */
+};
+
+static void take_sctp(struct sockdiag_dump *dump, uint32_t cookie, uint8_t state, uint16_t peer,
+		      bool is_association)
+{
+	struct message message = {
+		.header = { .nlmsg_len = is_association ? sizeof(message) :
+							  offsetof(struct message, peers),
+			    .nlmsg_type = dump->message_type },
+		.body = { .idiag_family = AF_INET,
+			  .idiag_state = state,
+			  .id = { .idiag_sport = htons(9),
+				  .idiag_dport = htons(peer),
+				  .idiag_if = is_association,
+				  .idiag_cookie = { cookie } } },
+		.peers = { .nla_len = sizeof(message.peers), .nla_type = INET_DIAG_PEERS },
+	};
+
+	assert_int_equal(sockdiag_take(&message.header, dump), 0);
+}
+
+/* Endpoints, once more each that has associations, and these. */
+static void tells_associations_from_endpoints(void **state)
+{
+	static const struct collect_filter filter = { .all_states = true };
+	static const uint8_t states[] = { HARK_STATE_LISTEN,      HARK_STATE_BOUND,
+					  HARK_STATE_ESTABLISHED, HARK_STATE_CLOSE_WAIT,
+					  HARK_STATE_SYN_SENT,    HARK_STATE_BOUND };
+	struct sockdiag_dump dump = { .snapshot = snapshot_new(),
+				      .filter = &filter,
+				      .message_type = SOCK_DIAG_BY_FAMILY,
+				      .protocol = HARK_PROTOCOL_SCTP };
+
+	(void)state;
+	assert_non_null(dump.snapshot);
+	assert_non_null(snapshot_begin_namespace(dump.snapshot));
+	take_sctp(&dump, 1, TCP_LISTEN, 0, false);
+	take_sctp(&dump, 2, TCP_ESTABLISHED, 79, false);
+	take_sctp(&dump, 3, TCP_CLOSE, 0, false);
+	take_sctp(&dump, 1, TCP_LISTEN, 0, false);
+	take_sctp(&dump, 1, 3, 77, true);
+	take_sctp(&dump, 1, 6, 78, true);
+	take_sctp(&dump, 2, TCP_ESTABLISHED, 79, false);
+	take_sctp(&dump, 2, 2, 79, true);
+	take_sctp(&dump, 2, TCP_LISTEN, 80, true); /* no such state */
+	assert_int_equal(dump.snapshot->sockets.n, 6);
+	assert_int_equal(dump.snapshot->listeners.n, 1);
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_int_equal(dump.snapshot->sockets.items[i].state, states[i]);
+		assert_int_equal(dump.snapshot->sockets.items[i].device, 0);
+	}
+	hark_snapshot_free(dump.snapshot);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_the_same_both_ways) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_the_same_both_ways),
+					    cmocka_unit_test(tells_associations_from_endpoints) };
 
 	return cmocka_run_group_tests_name("sockdiag", tests, set_up, tear_down);
 }

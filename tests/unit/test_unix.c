@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,29 @@ static void test_live(void **state)
 	close(fd);
 }
 
+/* Of the sockets that the search for holders needs itself, beside the reading, none is listed. */
+static void test_alone(void **state)
+{
+	struct hark_query query = { .details = HARK_DETAIL_HOLDERS,
+				    .tables = HARK_TABLE_INTERNET | HARK_TABLE_UNIX,
+				    .all_states = true,
+				    .kernel_order = true };
+	struct hark_snapshot *snapshot;
+	struct hark_error error;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) < 0) {
+		printf("# SKIP no network namespace of its own: %s\n", strerror(errno));
+		skip();
+	}
+	for (int i = 0; i < 30; i++) {
+		assert_int_equal(hark_snapshot_take(&query, &snapshot, &error), 0);
+		assert_int_equal(hark_snapshot_n_unix_sockets(snapshot), 0);
+		assert_int_equal(hark_snapshot_n_sockets(snapshot), 0);
+		hark_snapshot_free(snapshot);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +400,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_holders, bed_set_up, bed_tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown_holders, bed_set_up, bed_tear_down),
 		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_alone),
 	};
 
 	return cmocka_run_group_tests_name("unix", tests, NULL, NULL);
