@@ -120,24 +120,23 @@ static int bind_source(struct call *call, const struct peer *peer)
 	return take_source(call->fd, call);
 }
 
-/*
- * The interface that the call goes over, and the one that the kernel looks sockets up for: what
- * this host sends to itself goes over lo, yet an IPv6 packet counts as come in by the interface
- * that has the address (ipv6_rcv() in net/ipv6/ip6_input.c).
- */
+/* The interface that the call goes over. */
 static uint32_t wire_of(const struct peer *peer)
 {
 	return peer ? peer->ifindex : if_nametoindex("lo");
 }
 
+/*
+ * What this host sends to itself goes over lo, and yet sockets are looked up for the interface that
+ * has the address: ip_route_output_key_hash_rcu() in net/ipv4/route.c, and ipv6_rcv() in
+ * net/ipv6/ip6_input.c, see to that.
+ */
 static struct hark_packet packet_of(const struct call *call, const struct peer *peer)
 {
-	bool is_native6 = call->family == HARK_FAMILY_INET6 && !peer;
-
 	return (struct hark_packet){
 		.to = call->target,
 		.from = call->source,
-		.ifindex = is_native6 ? call->ifindex : wire_of(peer),
+		.ifindex = peer ? peer->ifindex : call->ifindex,
 		.to_port = call->port,
 		.from_port = call->source_port,
 		.protocol = call->protocol,
@@ -291,6 +290,14 @@ static int wait_for_all(struct call *calls, uint32_t n, const struct call_option
 	return 0;
 }
 
+/* Whether the server has closed the connection: then it takes it no more. */
+static bool is_hung_up(const struct call *call)
+{
+	struct pollfd pollfd = { .fd = call->fd, .events = POLLRDHUP };
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
 /* The server's end; after a moment for the server to take it from the kernel. */
 static void find_end(struct call *call, const struct peer *peer)
 {
@@ -300,7 +307,7 @@ static void find_end(struct call *call, const struct peer *peer)
 		call->end_error = hark_packet_taker(&packet, &call->end);
 		if (call->end_error == 0 && !call->end.is_connected)
 			call->end_error = -ENOENT;
-		if (call->end_error || call->end.inode)
+		if (call->end_error || call->end.inode || is_hung_up(call))
 			return;
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}

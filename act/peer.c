@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,12 +68,35 @@ int peer_socket(const struct peer *peer, int af, int type)
 	return do_inside(&errand);
 }
 
-static int refuse(struct hark_error *reterr, int error, const char *what)
+/* Nothing that is open in us may stay open in the keeper: somebody may wait for its end. */
+static void keep(int fd, const char *name)
 {
-	reterr->error = error;
-	snprintf(reterr->text, sizeof(reterr->text), "%s: %s%s", what, strerror(-error),
-		 error == -EPERM ? " (it takes root)" : "");
-	return error;
+	char byte;
+
+	dup2(fd, STDIN_FILENO);
+	close_range(STDIN_FILENO + 1, UINT_MAX, 0);
+	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
+		continue;
+	rtnl_delete_link(rtnl_open(), name);
+	_exit(0);
+}
+
+static int start_keeper(struct peer *peer)
+{
+	sigset_t all, before;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	peer->keeper_fd = ends[1];
+	peer->keeper = fork();
+	if (peer->keeper == 0)
+		keep(ends[0], peer->name);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(ends[0]);
+	return peer->keeper < 0 ? -errno : 0;
 }
 
 /* What nobody routes anywhere but by default is nobody's: so it is with these prefixes. */
@@ -163,19 +189,13 @@ static int set_up_family(struct peer *peer, enum hark_family family, uint32_t in
  * other end has the same. The peer's loopback interface stays down, so that even what is addressed
  * to 127.0.0.1 goes over the pair.
  */
-static int set_up(struct peer *peer)
+static int set_up(struct peer *peer, const uint8_t mac[6])
 {
-	uint8_t random[9];
 	uint32_t inside_ifindex;
 	bool is_running;
 	int r;
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	random[0] = 2; /* a hardware address of local making, of one station */
-	snprintf(peer->name, sizeof(peer->name), "hark-%02x%02x%02x%02x", random[5], random[6],
-		 random[7], random[8]);
-	r = rtnl_add_veth(peer->host_fd, peer->name, INSIDE_NAME, peer->netns_fd, random);
+	r = rtnl_add_veth(peer->host_fd, peer->name, INSIDE_NAME, peer->netns_fd, mac);
 	if (r == 0)
 		r = rtnl_get_link(peer->host_fd, peer->name, &peer->ifindex, &is_running);
 	if (r == 0)
@@ -194,38 +214,54 @@ static int set_up(struct peer *peer)
 	return r;
 }
 
-int peer_open(struct peer *ret, struct hark_error *reterr)
+static int open_all(struct peer *peer)
 {
 	struct errand errand = { .netns_fd = -1 };
-	int r = do_inside(&errand);
+	uint8_t random[10];
+	int r;
 
-	*ret = (struct peer){ .netns_fd = errand.netns_fd, .host_fd = -1, .inside_fd = errand.fd };
-	if (r < 0) {
-		peer_close(ret);
-		return refuse(reterr, r, "a network namespace to call from cannot be made");
-	}
-	ret->host_fd = r = rtnl_open();
-	if (r >= 0)
-		r = set_up(ret);
-	if (r < 0) {
-		peer_close(ret);
-		return refuse(reterr, r, "a peer cannot be joined to this network namespace");
-	}
-	return 0;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	random[0] = 2; /* a hardware address of local making, of one station */
+	snprintf(peer->name, sizeof(peer->name), "hark-%02x%02x%02x%02x", random[6], random[7],
+		 random[8], random[9]);
+	r = start_keeper(peer);
+	if (r == 0)
+		r = do_inside(&errand);
+	peer->netns_fd = errand.netns_fd;
+	if (r < 0)
+		return r;
+	peer->inside_fd = r;
+	peer->host_fd = rtnl_open();
+	return peer->host_fd < 0 ? peer->host_fd : set_up(peer, random);
+}
+
+int peer_open(struct peer *ret, struct hark_error *reterr)
+{
+	int r;
+
+	*ret = PEER_NONE;
+	r = open_all(ret);
+	if (r == 0)
+		return 0;
+	peer_close(ret);
+	reterr->error = r;
+	snprintf(reterr->text, sizeof(reterr->text),
+		 "a network namespace to call from cannot be made and joined to this one: %s%s",
+		 strerror(-r), r == -EPERM ? " (it takes root)" : "");
+	return r;
 }
 
 void peer_close(struct peer *peer)
 {
-	/* It would go with the namespace as well, but a little later. */
-	if (peer->ifindex)
-		rtnl_delete_link(peer->host_fd, peer->ifindex);
-	if (peer->host_fd >= 0)
-		close(peer->host_fd);
-	if (peer->inside_fd >= 0)
-		close(peer->inside_fd);
-	if (peer->netns_fd >= 0)
-		close(peer->netns_fd);
-	*peer = (struct peer){ .netns_fd = -1, .host_fd = -1, .inside_fd = -1 };
+	const int fds[] = { peer->host_fd, peer->inside_fd, peer->netns_fd, peer->keeper_fd };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	while (peer->keeper > 0 && waitpid(peer->keeper, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	*peer = PEER_NONE;
 }
 
 int peer_route(struct peer *peer, const struct hark_addr *target)

@@ -4,25 +4,33 @@
  *
  * The namespace has no name and no process in it: a descriptor of ours is all that keeps it. So the
  * kernel takes it away when we end, however that happens, and with it the pair and what is routed
- * to it. Of this host's side nothing changes but that there is one more interface, without any
- * address, and a route to each of the peer's two addresses, which are of prefixes for documentation
- * that this host has no route to.
+ * to it. It does that when it comes to it: on a host where many namespaces end, minutes may pass.
+ * So a child of ours, which no signal of the terminal reaches, waits for our end and deletes the
+ * pair at once. Of this host's side nothing changes but that there is one more interface, without
+ * any address, and a route to each of the peer's two addresses, which are of prefixes for
+ * documentation that this host has no route to.
  */
 #ifndef PEER_H
 #define PEER_H
+
+#include <sys/types.h>
 
 #include <hark/error.h>
 #include <hark/model.h>
 
 struct peer {
-	int netns_fd; /* the namespace */
-	int host_fd;  /* rtnetlink of this host, and of the peer */
+	char name[16]; /* of our end */
+	pid_t keeper;  /* the child; 0: none */
+	int keeper_fd; /* which it waits for the end of */
+	int netns_fd;  /* the namespace */
+	int host_fd;   /* rtnetlink of this host, and of the peer */
 	int inside_fd;
 	uint32_t ifindex; /* of our end */
-	char name[16];
 	struct hark_addr addresses[HARK_FAMILY_N_];
 	int errors[HARK_FAMILY_N_]; /* negative errno why it has none of that family, or 0 */
 };
+
+#define PEER_NONE ((struct peer){ "", 0, -1, -1, -1, -1 })
 
 /* 0, or a negative errno: -EPERM without CAP_NET_ADMIN and CAP_SYS_ADMIN. */
 int peer_open(struct peer *ret, struct hark_error *reterr);

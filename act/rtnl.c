@@ -152,12 +152,12 @@ int rtnl_set_up(int fd, uint32_t ifindex)
 	return change(fd, &request);
 }
 
-int rtnl_delete_link(int fd, uint32_t ifindex)
+int rtnl_delete_link(int fd, const char *name)
 {
 	union request request;
-	struct ifinfomsg *link = begin(&request, RTM_DELLINK, 0, sizeof(*link));
 
-	link->ifi_index = (int)ifindex;
+	begin(&request, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(&request.header, IFLA_IFNAME, name);
 	return change(fd, &request);
 }
 

@@ -15,7 +15,7 @@ int rtnl_add_veth(int fd, const char *name, const char *other_name, int other_ne
 		  const uint8_t mac[6]);
 /* Up; no IPv6 address of its own making. */
 int rtnl_set_up(int fd, uint32_t ifindex);
-int rtnl_delete_link(int fd, uint32_t ifindex);
+int rtnl_delete_link(int fd, const char *name);
 int rtnl_get_link(int fd, const char *name, uint32_t *ret_ifindex, bool *ret_is_running);
 int rtnl_add_address(int fd, uint32_t ifindex, const struct hark_addr *addr);
 /* To one address, or (NULL) by default; `source`: as which this host sends there, or NULL. */

@@ -546,7 +546,7 @@ int probe_run(const struct options *given)
 	struct options options = *given;
 	struct probe probe = {
 		.options = &options,
-		.peer = { .netns_fd = -1, .host_fd = -1, .inside_fd = -1 },
+		.peer = PEER_NONE,
 		.call_options = { .payload = options.send ? options.send : "",
 				  .n_payload = options.send ? strlen(options.send) : 0,
 				  .wants_reply = options.send,

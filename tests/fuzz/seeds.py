@@ -65,6 +65,18 @@ SELECTORS = ["80", ":80", "8000-8999", "80/tcp,53/udp", "http", "tcp", "tcp46,ud
              "cookie=000000000000000f", "port=80\nproto=tcp", "state=listen", "address=::",
              "command='python3*'", "[a-z]*,!x", "=,,=", "10.0.0.0/33", "65536", "90-80", "[::1", "%"]
 
+# Frames: a SYN of IPv4, one of IPv6, and the ICMP errors about a datagram, as a probe sees them.
+FRAMES = {
+    "tcp4": "00" * 12 + "0800" "4500002800004000400600007f0000017f000001"
+            "9c400050" "0000000000000000" "5002010000000000",
+    "tcp6": "00" * 12 + "86dd" "6000000000140640" + ("00" * 15 + "01") * 2 +
+            "9c400050" "0000000000000000" "5002010000000000",
+    "icmp4": "00" * 12 + "0800" "4500003800000000400100007f0000017f000001" "0303000000000000"
+             "4500001d00000000401100007f0000017f000001" "9c400035" "00090000",
+    "icmp6": "00" * 12 + "86dd" "6000000000383a40" + ("00" * 15 + "01") * 2 + "0104000000000000"
+             "6000000000091140" + ("00" * 15 + "01") * 2 + "9c400035" "00090000",
+}
+
 
 def datagrams(recording):
     """Yields the datagrams of a recording, in order."""
@@ -141,6 +153,8 @@ def main():
     for number, content in enumerate(STATE_FILES):
         seed("containers", f"{number}", bytes([number]) +
              (content if isinstance(content, str) else json.dumps(content)).encode())
+    for name, content in FRAMES.items():
+        seed("frame", name, bytes.fromhex(content))
     for number, selector in enumerate(SELECTORS):
         seed("select", f"{number:02}", selector.encode())
 
