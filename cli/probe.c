@@ -320,6 +320,24 @@ static uint32_t find_cookie(const struct hark_snapshot *snapshot, uint64_t cooki
 	return HARK_NONE;
 }
 
+/*
+ * The server's end of a connection. By its ends and not by its cookie, for it gets another one
+ * where the server closes it and TIME_WAIT begins.
+ */
+static uint32_t find_end(const struct hark_snapshot *snapshot, const struct call *call)
+{
+	for (uint32_t i = 0; i < hark_snapshot_n_sockets(snapshot) && !call->end_error; i++) {
+		const struct hark_socket *socket = hark_snapshot_socket(snapshot, i);
+
+		if (socket->protocol != HARK_PROTOCOL_UDP && socket->netns == 0 &&
+		    socket->local_port == call->port && socket->remote_port == call->source_port &&
+		    !memcmp(socket->local.bytes, call->target.bytes, sizeof(call->target.bytes)) &&
+		    !memcmp(socket->remote.bytes, call->source.bytes, sizeof(call->source.bytes)))
+			return i;
+	}
+	return HARK_NONE;
+}
+
 static bool is_alike(const struct hark_socket *a, const struct hark_socket *b)
 {
 	return a->protocol == b->protocol && a->family == b->family && a->state == b->state &&
@@ -375,7 +393,7 @@ static struct probed look_at(const struct probe *probe, const struct call *call,
 		.wire = probe->options->from_outside ? probe->peer.name : "lo",
 		.is_outside = probe->options->from_outside,
 		.timeout = probe->call_options.timeout,
-		.end = call->end_error ? HARK_NONE : find_cookie(snapshot, call->end.cookie),
+		.end = find_end(snapshot, call),
 		.listener = call->taker_error ? HARK_NONE :
 						find_cookie(snapshot, call->taker.cookie),
 	};

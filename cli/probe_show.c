@@ -133,11 +133,11 @@ static void write_accepted(struct out *out, const struct probed *probed, enum es
 	}
 	out_text(out, " by ");
 	write_listener(out, probed, escape);
-	if (end && !end->inode) {
-		out_text(out, end->state == HARK_STATE_ESTABLISHED ?
+	if (!end || !end->inode) {
+		out_text(out, end && end->state == HARK_STATE_ESTABLISHED ?
 				      "; the program has not taken it yet" :
 				      "; the program has closed it already");
-	} else if (end && end->n_holders && !shares_holder(probed, end)) {
+	} else if (end->n_holders && !shares_holder(probed, end)) {
 		out_text(out, "; the connection is held by ");
 		write_holders(out, probed, end, escape);
 	}
