@@ -23,7 +23,8 @@ enum {
 	FOR_HELP = 1 << 3,
 	FOR_VERSION = 1 << 4,
 	FOR_PROBE = 1 << 5,
-	FOR_ALL = (1 << 6) - 1,
+	FOR_BIND = 1 << 6,
+	FOR_ALL = (1 << 7) - 1,
 };
 
 struct command {
@@ -43,6 +44,7 @@ const struct command *command_find(const char *name);
 int list_run(const struct options *options);
 int explain_run(const struct options *options);
 int probe_run(const struct options *options);
+int bind_run(const struct options *options);
 int demo_run(const struct options *options);
 int help_run(const struct options *options);
 int version_run(const struct options *options);

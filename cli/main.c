@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	  "why a port is, or is not, reachable, in plain words" },
 	{ "probe", probe_run, NULL, FOR_PROBE, "[OPTIONS] [tcp|udp] [ADDRESS:]PORT...",
 	  "really connect or send, and show who got it and what was on the wire" },
+	{ "bind", bind_run, NULL, FOR_BIND, "[tcp|udp] [OPTIONS] ADDRESS:PORT",
+	  "whether a program could bind that now; if not, what is in the way" },
 	{ "demo", demo_run, NULL, FOR_DEMO, "",
 	  "the riddle that hark was made for, with real sockets, and solved" },
 	{ "help", help_run, NULL, FOR_HELP, "[COMMAND]", "help on a command" },
@@ -32,7 +34,6 @@ static const struct command commands[] = {
 	  .personality = lsof_main,
 	  .help = "open sockets as lsof shows them, by lsof's options" },
 	/* Names that no version may take for those of processes. */
-	{ .name = "bind" },
 	{ .name = "wait" },
 	{ .name = "top" },
 	{ .name = "watch" },

@@ -48,11 +48,16 @@ struct options {
 	const char *send;       /* NULL: nothing */
 	const char *pcap;       /* NULL: no file */
 	bool from_outside;
+	const char *device; /* bind: NULL: none */
+	const char *user;   /* bind: NULL: ours */
 	bool all_states;
 	bool all_namespaces;
 	bool extended;
 	bool no_header;
 	bool strict;
+	bool reuseaddr; /* bind: with that option of the socket */
+	bool reuseport;
+	bool v6only;
 	bool debug;
 	bool help;
 	bool version;

@@ -333,6 +333,8 @@ static int take_stages(struct taking *taking)
 		taking->walk = begin_walk(taking);
 	end_stage(taking, HARK_STAGE_HOLDERS);
 	r = collect_namespace(source, snapshot);
+	if (r == 0 && taking->details & HARK_DETAIL_PORTS)
+		r = collect_ports(source, snapshot);
 	if (r == 0 && wants_namespace(taking, snapshot_namespace(snapshot)))
 		r = read_namespace(taking);
 	else if (r == 0)

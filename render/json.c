@@ -3,41 +3,10 @@
  * JSON, schema 1: the keys and their order are a contract with scripts. Written by hand and
  * straight away, so that a million sockets need no tree in memory.
  */
-#include "render.h"
+#include "json.h"
 
 #include "cells.h"
-
-#define LITERAL(out, text) out_bytes(out, text, sizeof(text) - 1)
-
-static void write_string(struct out *out, const char *text)
-{
-	if (!text) {
-		LITERAL(out, "null");
-		return;
-	}
-	out_char(out, '"');
-	escape_text(out, ESCAPE_JSON, text);
-	out_char(out, '"');
-}
-
-static void write_bool(struct out *out, bool value)
-{
-	out_text(out, value ? "true" : "false");
-}
-
-static void write_tristate(struct out *out, enum hark_tristate value)
-{
-	out_text(out, value == HARK_YES ? "true" : value == HARK_NO ? "false" : "null");
-}
-
-/* A number, or null. */
-static void write_number(struct out *out, bool is_known, uint64_t value)
-{
-	if (is_known)
-		out_u64(out, value);
-	else
-		LITERAL(out, "null");
-}
+#include "render.h"
 
 static void write_user(struct view *view, struct out *out, uint32_t uid)
 {
@@ -331,7 +300,7 @@ static uint64_t netns_inode(const struct view *view, uint32_t netns)
 	return namespace ? namespace->inode : 0;
 }
 
-static void write_socket(struct view *view, struct out *out, uint32_t i)
+void json_write_socket(struct view *view, struct out *out, uint32_t i)
 {
 	const struct hark_socket *socket = view_socket(view, i);
 	uint64_t netns = netns_inode(view, socket->netns);
@@ -467,7 +436,7 @@ static void write_sockets(struct out *out, const struct hark_snapshot *snapshot,
 	for (uint32_t i = 0; i < view.n_rows && !out->error; i++) {
 		if (i)
 			out_text(out, between);
-		write_socket(&view, out, i);
+		json_write_socket(&view, out, i);
 	}
 	if (!out->error)
 		out->error = view_error(&view);

@@ -3,6 +3,7 @@
 #ifndef RENDER_H
 #define RENDER_H
 
+#include <hark/bind.h>
 #include <hark/snapshot.h>
 #include <hark/explain.h>
 
@@ -46,5 +47,20 @@ int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 /* Findings as sentences, each with what it rests on. */
 int render_explanation(struct out *out, const struct hark_explanation *explanation,
 		       const struct render_options *options);
+
+/* What hark bind found. */
+struct render_bind {
+	const struct hark_snapshot *snapshot;
+	const struct hark_bind_wish *wish;
+	const struct hark_bind_verdict *verdict;
+	const struct hark_bind_trial *trial; /* NULL: it could not be tried */
+	const char *user;                    /* whose program it would be */
+};
+
+/* As sentences, the last of which says what would help; or as one JSON document. */
+int render_bind_text(struct out *out, const struct render_bind *bind,
+		     const struct render_options *options);
+int render_bind_json(struct out *out, const struct render_bind *bind,
+		     const struct render_options *options);
 
 #endif

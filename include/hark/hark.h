@@ -4,6 +4,7 @@
 #define HARK_HARK_H
 
 #include <hark/addr.h>
+#include <hark/bind.h>
 #include <hark/error.h>
 #include <hark/explain.h>
 #include <hark/model.h>

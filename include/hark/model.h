@@ -302,6 +302,29 @@ struct hark_namespace {
 	uint32_t absent_protocols;
 };
 
+/* An address of an interface, whether it may be used yet or not: a line of /proc/net/if_inet6. */
+struct hark_ipv6_address {
+	struct hark_addr addr;
+	uint32_t ifindex;
+	uint32_t flags; /* IFA_F_...: 0x40 tentative, 0x08 DAD failed, 0x04 optimistic */
+};
+
+/*
+ * What a network namespace lets be bound: files below /proc/sys/net/ipv4, unless another is named.
+ * HARK_NONE, HARK_UNKNOWN, NULL: the file cannot be read.
+ */
+struct hark_port_settings {
+	uint32_t unprivileged_start; /* ip_unprivileged_port_start */
+	uint32_t ephemeral_first;    /* ip_local_port_range */
+	uint32_t ephemeral_last;
+	const char *reserved;                 /* ip_local_reserved_ports: "8080,9000-9010" */
+	uint8_t nonlocal[HARK_FAMILY_N_];     /* enum hark_tristate: ip_nonlocal_bind */
+	uint8_t ipv6_presence;                /* enum hark_presence: of the addresses */
+	uint8_t has_net_bind;                 /* enum hark_tristate: see ports.c */
+	const struct hark_ipv6_address *ipv6; /* net/if_inet6 */
+	uint32_t n_ipv6;
+};
+
 /*
  * A question that was put to the kernel's socket look-up (SOCK_DIAG_BY_FAMILY without NLM_F_DUMP),
  * for a stranger's packet, and what it said. One address stands for all that must fare alike.

@@ -33,6 +33,8 @@ enum hark_detail {
 	HARK_DETAIL_TASKS = 1 << 8,
 	/* of HOLDERS what may not be looked into, even where no socket has a holder to be found */
 	HARK_DETAIL_DENIALS = 1 << 9,
+	/* struct hark_port_settings: not part of ALL */
+	HARK_DETAIL_PORTS = 1 << 10,
 };
 
 /* Which tables of the kernel to read. */
@@ -153,6 +155,9 @@ const struct hark_namespace *hark_snapshot_namespace(const struct hark_snapshot 
  */
 const struct hark_process *hark_snapshot_namespace_origin(const struct hark_snapshot *snapshot,
 							  uint32_t netns);
+
+/* Who may bind what in the caller's namespace; NULL where nobody asked (HARK_DETAIL_PORTS). */
+const struct hark_port_settings *hark_snapshot_ports(const struct hark_snapshot *snapshot);
 const struct hark_activation *hark_snapshot_activation(const struct hark_snapshot *snapshot,
 						       uint32_t i);
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot);

@@ -81,38 +81,48 @@ static int add_interface(struct hark_snapshot *snapshot, uint32_t ifindex, const
 	return interface->name ? 0 : -ENOMEM;
 }
 
-/* net/ipv6/addrconf.c (if6_seq_show): address, index, prefix length, scope, flags in hex; name. */
-static int take_inet6_line(const char *line, struct hark_snapshot *snapshot,
-			   struct address_book *book)
+bool if_inet6_parse(const char *line, struct hark_ipv6_address *ret, const char **ret_name)
 {
-	uint8_t bytes[16];
 	uint64_t value, fields[4];
-	struct hark_addr addr;
-	int r;
+	uint8_t bytes[16];
 
 	if (strnlen(line, 32) < 32)
-		return 0;
+		return false;
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		char digits[3] = { line[2 * i], line[2 * i + 1] };
 		const char *end = digits;
 
 		if (!text_take_u64(&end, 16, UINT8_MAX, &value) || *end)
-			return 0;
+			return false;
 		bytes[i] = (uint8_t)value;
 	}
 	line += 32;
 	for (size_t i = 0; i < 4; i++) {
 		line += strspn(line, " ");
 		if (!text_take_u64(&line, 16, UINT32_MAX, &fields[i]))
-			return 0;
+			return false;
 	}
-	line += strspn(line, " ");
-	r = add_interface(snapshot, (uint32_t)fields[0], line);
-	if (r < 0 || fields[3] & IFA_F_DADFAILED ||
-	    (fields[3] & IFA_F_TENTATIVE && !(fields[3] & IFA_F_OPTIMISTIC)))
+	*ret_name = line + strspn(line, " ");
+	ret->addr = hark_addr_from_ipv6(bytes, 0);
+	ret->ifindex = (uint32_t)fields[0];
+	ret->flags = (uint32_t)fields[3];
+	return true;
+}
+
+static int take_inet6_line(const char *line, struct hark_snapshot *snapshot,
+			   struct address_book *book)
+{
+	struct hark_ipv6_address address;
+	const char *name;
+	int r;
+
+	if (!if_inet6_parse(line, &address, &name))
+		return 0;
+	r = add_interface(snapshot, address.ifindex, name);
+	if (r < 0 || address.flags & IFA_F_DADFAILED ||
+	    (address.flags & IFA_F_TENTATIVE && !(address.flags & IFA_F_OPTIMISTIC)))
 		return r;
-	addr = hark_addr_from_ipv6(bytes, 0);
-	return push_route(book, &addr, 128, (uint32_t)fields[0]);
+	return push_route(book, &address.addr, 128, address.ifindex);
 }
 
 static int read_if_inet6(struct hark_source *source, struct hark_snapshot *snapshot,

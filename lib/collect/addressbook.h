@@ -29,4 +29,7 @@ struct address_book {
 int addressbook_read_text(struct hark_source *source, struct hark_snapshot *snapshot,
 			  struct address_book *book);
 
+/* net/ipv6/addrconf.c (if6_seq_show): address, index, prefix length, scope, flags in hex; name. */
+bool if_inet6_parse(const char *line, struct hark_ipv6_address *ret, const char **ret_name);
+
 #endif

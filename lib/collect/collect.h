@@ -26,6 +26,9 @@ struct collect_filter {
 /* The row of the namespace that this process is in, with its switches; and host, kernel, time. */
 int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot);
 
+/* What may be bound in the namespace that this process is in. */
+int collect_ports(struct hark_source *source, struct hark_snapshot *snapshot);
+
 /* Sockets by sock_diag, and where it is missing by /proc/net (lib/collect/procnet.c). */
 int collect_sockets(struct hark_source *source, struct hark_snapshot *snapshot,
 		    const struct collect_filter *filter, struct hark_error *reterr);

@@ -164,19 +164,32 @@ static void forget_addresses(void *data)
 }
 
 /* Kept for sockets that are bound to one; twice does no harm. */
-static int push_broadcast(struct reading *reading, const struct nlattr *attr)
+static int push_broadcast(struct reading *reading, const struct hark_addr *addr)
 {
-	struct hark_addr addr, *added;
+	struct hark_addr *added;
 
-	if (!copy_addr(attr, reading->af, &addr))
-		return 0;
 	if (reading->snapshot->broadcasts.n >= ROWS_MAX)
 		return -E2BIG;
 	added = array_push(&reading->snapshot->broadcasts);
 	if (!added)
 		return -ENOMEM;
-	*added = addr;
+	*added = *addr;
 	return 0;
+}
+
+/* The last address of a subnet is one, whether it is told or not (net/ipv4/fib_frontend.c). */
+static int push_subnet_broadcast(struct reading *reading, const struct own_address *own,
+				 uint8_t prefix_length)
+{
+	const struct hark_interface *interface = snapshot_find_interface(
+		reading->snapshot, snapshot_netns(reading->snapshot), own->ifindex);
+	struct hark_addr last = own->addr;
+
+	if (reading->af != AF_INET || prefix_length > 30 || !interface || !interface->is_up)
+		return 0;
+	for (unsigned int bit = prefix_length; bit < 32; bit++)
+		last.bytes[12 + bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return push_broadcast(reading, &last);
 }
 
 static int take_address(const struct nlmsghdr *message, void *data)
@@ -185,6 +198,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(message);
 	struct own_address found = { .is_usable = true }, *added;
 	bool has_addr = false, has_local = false;
+	struct hark_addr broadcast;
 	const struct nlattr *attr;
 	uint32_t flags;
 	int r;
@@ -205,7 +219,9 @@ static int take_address(const struct nlmsghdr *message, void *data)
 				has_addr = copy_addr(attr, reading->af, &found.addr);
 			break;
 		case IFA_BROADCAST:
-			r = push_broadcast(reading, attr);
+			r = copy_addr(attr, reading->af, &broadcast) ?
+				    push_broadcast(reading, &broadcast) :
+				    0;
 			if (r < 0)
 				return r;
 			break;
@@ -219,6 +235,9 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	if (!has_addr && !has_local)
 		return 0;
 	found.ifindex = ifa->ifa_index;
+	r = push_subnet_broadcast(reading, &found, ifa->ifa_prefixlen);
+	if (r < 0)
+		return r;
 	if (flags & IFA_F_DADFAILED || (flags & IFA_F_TENTATIVE && !(flags & IFA_F_OPTIMISTIC)))
 		found.is_usable = false;
 	set_scope(&found.addr, found.ifindex);

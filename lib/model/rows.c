@@ -330,6 +330,11 @@ bool hark_snapshot_is_complete(const struct hark_snapshot *snapshot)
 	return true;
 }
 
+const struct hark_port_settings *hark_snapshot_ports(const struct hark_snapshot *snapshot)
+{
+	return snapshot->ports;
+}
+
 const char *hark_snapshot_interface_name(const struct hark_snapshot *snapshot, uint32_t netns,
 					 uint32_t ifindex)
 {

@@ -46,10 +46,11 @@ struct hark_snapshot {
 	/* Of the namespace that is read now: */
 	uint32_t first_socket;                            /* sockets from here on are its own */
 	uint8_t origin[HARK_PROTOCOL_N_][HARK_FAMILY_N_]; /* enum rows_origin */
-	ARRAY(struct hark_addr) broadcasts;               /* IFA_BROADCAST */
+	ARRAY(struct hark_addr) broadcasts;               /* IFA_BROADCAST, and of IPv4 subnets */
 	/* And again of all: */
-	struct hark_elsewhere elsewhere; /* no namespaces: nothing is known */
-	bool wants_elsewhere;            /* it is to be filled in, as far as that takes little */
+	struct hark_port_settings *ports; /* of the first namespace; NULL: nobody asked */
+	struct hark_elsewhere elsewhere;  /* no namespaces: nothing is known */
+	bool wants_elsewhere;             /* it is to be filled in, as far as that takes little */
 	const char *host;
 	const char *kernel;
 	bool saw_socket;      /* see hark_snapshot_saw_socket() */

@@ -4,7 +4,7 @@ import re
 
 from harness import ROOT, case, expect, expect_equal, hark, listen, main, world
 
-RESERVED = ("bind", "wait", "top", "watch", "kill", "ss")
+RESERVED = ("wait", "top", "watch", "kill", "ss")
 # They read their own options: the suite "compat".
 PERSONALITIES = ("netstat", "lsof")
 

@@ -5,8 +5,9 @@
  *	without WHAT=ERRNO... PROGRAM [ARGUMENT...]
  *
  * WHAT is what socket() refuses: "netlink" (all of AF_NETLINK), "sockdiag" (NETLINK_SOCK_DIAG alone,
- * as gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", "openat2" or "bpf", all of it; or
- * "program", BPF_PROG_LOAD alone. ERRNO is its number: 1 EPERM, 13 EACCES, 38 ENOSYS, 93 EPROTONOSUPPORT. The
+ * as gVisor and WSL 1 do), "route" (NETLINK_ROUTE); or "unshare", "openat2", "listen" or "bpf", all
+ * of it; or "program", BPF_PROG_LOAD alone. ERRNO is its number: 1 EPERM, 13 EACCES, 38 ENOSYS,
+ * 93 EPROTONOSUPPORT. The
  * filter knows the system calls of the architecture that it was built for.
  */
 #include <errno.h>
@@ -38,6 +39,7 @@ static const struct refusal {
 	{ "unshare", SYS_unshare, ANY, ANY },
 	{ "bpf", SYS_bpf, ANY, ANY },
 	{ "openat2", SYS_openat2, ANY, ANY },
+	{ "listen", SYS_listen, ANY, ANY },
 	{ "program", SYS_bpf, BPF_PROG_LOAD, ANY },
 };
 
