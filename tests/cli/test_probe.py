@@ -425,13 +425,18 @@ def firewall():
     """from a peer the firewall's input path is crossed: what it drops and rejects does not answer"""
     if not shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin"):
         raise Skip("no nft")
-    rules = """table inet t { chain c { type filter hook input priority 0;
-        iifname "lo" accept; tcp dport 80 drop; tcp dport 81 reject with icmpx admin-prohibited; } }"""
+    rules = """add table inet t
+        add chain inet t c { type filter hook input priority 0; }
+        add rule inet t c iifname lo accept
+        add rule inet t c tcp dport 80 drop
+        add rule inet t c tcp dport 81 reject with icmpx type admin-prohibited
+        """
     with here():
-        done = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True,
+        done = subprocess.run(["nft", "add", "table", "inet", "t"], text=True, capture_output=True,
                               check=False)
         if done.returncode:
             raise Skip(f"no nftables in this kernel: {done.stderr.strip()}")
+        subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
         socks = [listen("::", 80), listen("::", 81)]
         for one in probe("80").values():
             expect_equal(one["outcome"], "accepted")
