@@ -66,6 +66,12 @@ def explanation():
     starve("explain", "tcp,udp")
 
 
+@case
+def a_bind():
+    """so is what hark bind tells"""
+    starve("bind", "udp", "0.0.0.0:67", "--reuseport", "--json")
+
+
 @contextlib.contextmanager
 def two_namespaces():
     """A world, and a listener in another namespace."""
