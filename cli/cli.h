@@ -12,7 +12,10 @@ enum {
 	STATUS_MATCHED = 0,
 	STATUS_NOTHING = 1,
 	STATUS_USAGE = 2,
-	STATUS_FAILED = 3
+	STATUS_FAILED = 3,
+	/* As shells have it, of a command that was to be run: */
+	STATUS_NO_PROGRAM = 126,
+	STATUS_NO_COMMAND = 127
 };
 
 /* Bits for the rows of the option table: whose option it is. */
@@ -24,7 +27,8 @@ enum {
 	FOR_VERSION = 1 << 4,
 	FOR_PROBE = 1 << 5,
 	FOR_BIND = 1 << 6,
-	FOR_ALL = (1 << 7) - 1,
+	FOR_WAIT = 1 << 7,
+	FOR_ALL = (1 << 8) - 1,
 };
 
 struct command {
@@ -45,6 +49,7 @@ int list_run(const struct options *options);
 int explain_run(const struct options *options);
 int probe_run(const struct options *options);
 int bind_run(const struct options *options);
+int wait_run(const struct options *options);
 int demo_run(const struct options *options);
 int help_run(const struct options *options);
 int version_run(const struct options *options);

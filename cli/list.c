@@ -83,26 +83,6 @@ static uint32_t choose_details(const struct list *list)
 	return details;
 }
 
-static enum hark_holders_way choose_way(enum holders holders)
-{
-	switch (holders) {
-	case HOLDERS_AUTO:
-	case HOLDERS_NONE:
-		return HARK_HOLDERS_AUTO;
-	case HOLDERS_PROC:
-		return HARK_HOLDERS_PROC;
-	case HOLDERS_BPF:
-		return HARK_HOLDERS_BPF;
-	case HOLDERS_BPF_MARKS:
-		return HARK_HOLDERS_BPF_MARKS;
-	case HOLDERS_BPF_TABLES:
-		return HARK_HOLDERS_BPF_TABLES;
-	case HOLDERS_BPF_FILES:
-		return HARK_HOLDERS_BPF_FILES;
-	}
-	return HARK_HOLDERS_AUTO;
-}
-
 static int render(const struct list *list, struct out *out, const struct hark_snapshot *snapshot)
 {
 	switch ((enum format)list->options->format) {
@@ -186,7 +166,7 @@ int list_run(const struct options *given)
 			.all_states = options.all_states,
 			.all_namespaces = options.all_namespaces,
 			.selection = selection,
-			.holders_way = choose_way((enum holders)options.holders),
+			.holders_way = query_holders_way(&options),
 		};
 		r = options.watch_seconds > 0 ? watch(&list) : answer(&list, 0);
 	}

@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	  "really connect or send, and show who got it and what was on the wire" },
 	{ "bind", bind_run, NULL, FOR_BIND, "[tcp|udp] [OPTIONS] ADDRESS:PORT",
 	  "whether a program could bind that now; if not, what is in the way" },
+	{ "wait", wait_run, NULL, FOR_WAIT, "[OPTIONS] SELECTOR... [-- COMMAND...]",
+	  "return when it answers, or no longer does; then run a command" },
 	{ "demo", demo_run, NULL, FOR_DEMO, "",
 	  "the riddle that hark was made for, with real sockets, and solved" },
 	{ "help", help_run, NULL, FOR_HELP, "[COMMAND]", "help on a command" },
@@ -34,7 +36,6 @@ static const struct command commands[] = {
 	  .personality = lsof_main,
 	  .help = "open sockets as lsof shows them, by lsof's options" },
 	/* Names that no version may take for those of processes. */
-	{ .name = "wait" },
 	{ .name = "top" },
 	{ .name = "watch" },
 	{ .name = "kill" },

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #define AT(member)     offsetof(struct options, member)
 #define PROTOCOL(name) (1u << HARK_PROTOCOL_##name)
-#define FOR_SOCKETS    (FOR_LIST | FOR_EXPLAIN)
+#define FOR_SOCKETS    (FOR_LIST | FOR_EXPLAIN | FOR_WAIT)
 #define MAX_SECONDS    86400.0
 
 static const char *const whens[] = { "auto", "always", "never", NULL };
@@ -32,7 +33,8 @@ static const struct option_row rows[] = {
 	  "SCTP" },
 	{ 'l', OPTION_FLAG, "listening", NULL, AT(ignored), 0, FOR_SOCKETS, NULL,
 	  "listeners alone: the default" },
-	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_SOCKETS, NULL, "connections too" },
+	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_LIST | FOR_EXPLAIN, NULL,
+	  "connections too" },
 	{ 'A', OPTION_FLAG, "all-namespaces", NULL, AT(all_namespaces), 0, FOR_SOCKETS, NULL,
 	  "of every network namespace of the host, not of this one alone" },
 	{ '4', OPTION_BITS, "ipv4", NULL, AT(families), 1u << HARK_FAMILY_INET,
@@ -51,8 +53,8 @@ static const struct option_row rows[] = {
 	  "no line of headers" },
 	{ 'c', OPTION_SECONDS, "watch", "[SECONDS]", AT(watch_seconds), 1, FOR_LIST, NULL,
 	  "again every second, or every so many, till interrupted" },
-	{ 0, OPTION_VALUE, "json", NULL, AT(format), FORMAT_JSON, FOR_LIST | FOR_PROBE | FOR_BIND,
-	  NULL, "one JSON document" },
+	{ 0, OPTION_VALUE, "json", NULL, AT(format), FORMAT_JSON,
+	  FOR_LIST | FOR_PROBE | FOR_BIND | FOR_WAIT, NULL, "one JSON document" },
 	{ 0, OPTION_VALUE, "ndjson", NULL, AT(format), FORMAT_NDJSON, FOR_LIST, NULL,
 	  "JSON, one socket a line" },
 	{ 0, OPTION_VALUE, "csv", NULL, AT(format), FORMAT_CSV, FOR_LIST, NULL,
@@ -60,9 +62,9 @@ static const struct option_row rows[] = {
 	{ 0, OPTION_CHOICE, "color", "WHEN", AT(color), 0,
 	  FOR_SOCKETS | FOR_DEMO | FOR_PROBE | FOR_BIND, whens,
 	  "auto (on a terminal, unless NO_COLOR is set), always, never" },
-	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0, FOR_LIST, ways,
+	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0, FOR_LIST | FOR_WAIT, ways,
 	  "how to find the holders: auto, bpf, proc (/proc), none" },
-	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST, NULL,
+	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST | FOR_WAIT, NULL,
 	  "do not look for them: much faster" },
 	{ 0, OPTION_FLAG, "strict", NULL, AT(strict), 0, FOR_SOCKETS | FOR_PROBE, NULL,
 	  "exit with 3 if anything could not be read" },
@@ -74,8 +76,12 @@ static const struct option_row rows[] = {
 	  "call from a host made for it, over a network interface (root)" },
 	{ 0, OPTION_TEXT, "pcap", "FILE", AT(pcap), 0, FOR_PROBE, NULL,
 	  "write the packets there, for tcpdump and Wireshark" },
-	{ 0, OPTION_SECONDS, "timeout", "SECONDS", AT(timeout_seconds), 2, FOR_PROBE, NULL,
-	  "wait so long for each answer (2)" },
+	{ 0, OPTION_SECONDS, "timeout", "SECONDS", AT(timeout_seconds), 0, FOR_PROBE | FOR_WAIT,
+	  NULL, "give up after so long: probe each answer (2), wait all of it (30)" },
+	{ 0, OPTION_SECONDS, "stable", "SECONDS", AT(stable_seconds), 0, FOR_WAIT, NULL,
+	  "only once the same socket has answered for so long" },
+	{ 0, OPTION_FLAG, "gone", NULL, AT(gone), 0, FOR_WAIT, NULL,
+	  "wait until nothing answers any more" },
 	{ 0, OPTION_FLAG, "reuseaddr", NULL, AT(reuseaddr), 0, FOR_BIND, NULL,
 	  "with SO_REUSEADDR" },
 	{ 0, OPTION_FLAG, "reuseport", NULL, AT(reuseport), 0, FOR_BIND, NULL,
@@ -138,14 +144,32 @@ static int set_choice(struct parser *parser, const struct option_row *row, const
 		      list);
 }
 
+/* "30", "0.5", and with a unit: "30s", "500ms", "2m", "24h". NAN: it is no time. */
+static double parse_seconds(const char *text)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "ms", 0.001 }, { "m", 60 }, { "h", 3600 } };
+	size_t length = strspn(text, "0123456789.");
+	char *end;
+	double number = strtod(text, &end);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (length && end == text + length && !strcmp(end, units[i].unit))
+			return number * units[i].seconds;
+	return NAN;
+}
+
 static int set_seconds(struct parser *parser, const struct option_row *row, const char *argument)
 {
 	double *seconds = (double *)((char *)parser->options + row->member);
-	char *end = NULL;
 
-	*seconds = argument ? strtod(argument, &end) : row->value;
-	if ((end && (*end || end == argument)) || !(*seconds >= 0.01 && *seconds <= MAX_SECONDS))
-		return refuse(parser, "--%s wants seconds, from 0.01 to %.0f, not \"%.60s\"",
+	*seconds = argument ? parse_seconds(argument) : row->value;
+	if (!(*seconds >= 0.01 && *seconds <= MAX_SECONDS))
+		return refuse(parser,
+			      "--%s wants seconds, from 0.01 to %.0f, or as in 500ms, 2m, 24h, not "
+			      "\"%.60s\"",
 			      row->long_name, MAX_SECONDS, argument);
 	return 0;
 }
@@ -287,6 +311,11 @@ int options_parse(int argc, char **argv, struct options *ret, struct hark_error 
 		if (!is_over && text[0] == '-' && text[1] == '-') {
 			is_over = !text[2];
 			r = is_over ? 0 : parse_long(&parser, text + 2);
+			/* A command that runs another leaves it alone. */
+			if (is_over && ret->command->bit == FOR_WAIT) {
+				ret->then = argv + parser.next;
+				break;
+			}
 		} else if (!is_over && text[0] == '-' && text[1]) {
 			r = parse_short(&parser, text + 1);
 		} else if (!is_over && !ret->n_words && !ret->is_command_named &&

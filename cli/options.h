@@ -44,10 +44,12 @@ struct options {
 	uint32_t holders;       /* enum holders */
 	double watch_seconds;   /* 0: once */
 	double timeout_seconds; /* 0: not chosen */
+	double stable_seconds;  /* 0: at once */
 	const char *columns;    /* NULL: not chosen */
 	const char *send;       /* NULL: nothing */
 	const char *pcap;       /* NULL: no file */
 	bool from_outside;
+	bool gone;
 	const char *device; /* bind: NULL: none */
 	const char *user;   /* bind: NULL: ours */
 	bool all_states;
@@ -64,6 +66,7 @@ struct options {
 	bool ignored; /* what is the default anyway */
 	char **words; /* selectors, or the arguments of `help` */
 	uint32_t n_words;
+	char **then; /* what stands behind "--", for a command that runs another; NULL: no "--" */
 };
 
 enum option_kind {

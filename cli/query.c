@@ -8,8 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <hark/snapshot.h>
-
 #include "cli.h"
 #include "render.h"
 #include "screen.h"
@@ -40,6 +38,26 @@ int query_select(struct options *options, struct hark_selection **ret)
 		options->all_namespaces = true;
 	*ret = selection;
 	return 0;
+}
+
+enum hark_holders_way query_holders_way(const struct options *options)
+{
+	switch ((enum holders)options->holders) {
+	case HOLDERS_AUTO:
+	case HOLDERS_NONE:
+		return HARK_HOLDERS_AUTO;
+	case HOLDERS_PROC:
+		return HARK_HOLDERS_PROC;
+	case HOLDERS_BPF:
+		return HARK_HOLDERS_BPF;
+	case HOLDERS_BPF_MARKS:
+		return HARK_HOLDERS_BPF_MARKS;
+	case HOLDERS_BPF_TABLES:
+		return HARK_HOLDERS_BPF_TABLES;
+	case HOLDERS_BPF_FILES:
+		return HARK_HOLDERS_BPF_FILES;
+	}
+	return HARK_HOLDERS_AUTO;
 }
 
 void query_tell_notes(const struct hark_snapshot *snapshot, const struct options *options)
@@ -124,14 +142,13 @@ static uint32_t count_unread(const struct hark_snapshot *snapshot)
 	return n;
 }
 
-/* Words that are a port, or ports. */
-static uint32_t count_port_words(const struct options *options)
+bool query_names_ports_apart(const struct options *options)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < options->n_words; i++)
 		n += options->words[i][strspn(options->words[i], "0123456789:-,")] == '\0';
-	return n;
+	return n > 1;
 }
 
 int query_status(const struct hark_snapshot *snapshot, const struct options *options,
@@ -153,7 +170,7 @@ int query_status(const struct hark_snapshot *snapshot, const struct options *opt
 			 count_unread(snapshot));
 		return STATUS_FAILED;
 	}
-	if (count_port_words(options) > 1)
+	if (query_names_ports_apart(options))
 		complain("no socket has all of these ports; for any of them, put commas between");
 	for (uint32_t i = 0; i < options->n_words; i++) {
 		if (!strncmp(options->words[i], NETNS, strlen(NETNS)))

@@ -4,6 +4,7 @@
 #define QUERY_H
 
 #include <hark/select.h>
+#include <hark/snapshot.h>
 
 #include "options.h"
 
@@ -12,6 +13,12 @@
  * means it. 0, or a status, the user having been told.
  */
 int query_select(struct options *options, struct hark_selection **ret);
+
+/* How to look for holders, as --holders says. */
+enum hark_holders_way query_holders_way(const struct options *options);
+
+/* Whether several words are a port, or ports, of which a socket has one. */
+bool query_names_ports_apart(const struct options *options);
 
 /* Tells on standard error what is missing from the snapshot. */
 void query_tell_notes(const struct hark_snapshot *snapshot, const struct options *options);

@@ -43,6 +43,12 @@ bool hark_selection_names_connections(const struct hark_selection *selection);
 /* True where a selector is about namespaces or containers ("netns=blue"): all of them are meant. */
 bool hark_selection_names_namespaces(const struct hark_selection *selection);
 
+/*
+ * The families (1 << enum hark_family) of the addresses that it asks for: who answers at 10.0.0.7
+ * answers IPv4. Both, where it asks for none, or one of either will do.
+ */
+uint32_t hark_selection_families(const struct hark_selection *selection);
+
 /* Whether the socket matches every selector. */
 bool hark_selection_matches(const struct hark_selection *selection,
 			    const struct hark_snapshot *snapshot, uint32_t socket);

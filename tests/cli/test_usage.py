@@ -4,7 +4,7 @@ import re
 
 from harness import ROOT, case, expect, expect_equal, hark, listen, main, world
 
-RESERVED = ("wait", "top", "watch", "kill", "ss")
+RESERVED = ("top", "watch", "kill", "ss")
 # They read their own options: the suite "compat".
 PERSONALITIES = ("netstat", "lsof")
 
@@ -22,15 +22,30 @@ WRONG = (
     (("--color=alwys",), '--color cannot be "alwys": did you mean "always"?'),
     (("--color", "blue"), '--color cannot be "blue": it is one of auto, always, never'),
     (("--holders=bpff",), '--holders cannot be "bpff": did you mean "bpf"?'),
-    (("--watch=soon",), '--watch wants seconds, from 0.01 to 86400, not "soon"'),
-    (("--watch=nan",), '--watch wants seconds, from 0.01 to 86400, not "nan"'),
-    (("--watch=0",), '--watch wants seconds, from 0.01 to 86400, not "0"'),
+    (("--watch=soon",), '--watch wants seconds, from 0.01 to 86400, or as in 500ms, 2m, 24h, not "soon"'),
+    (("--watch=nan",), '--watch wants seconds, from 0.01 to 86400, or as in 500ms, 2m, 24h, not "nan"'),
+    (("--watch=0",), '--watch wants seconds, from 0.01 to 86400, or as in 500ms, 2m, 24h, not "0"'),
     (("-o",), '-o wants COLUMNS: "-o help" tells them'),
     (("-o", "prot"), 'no column is called "prot": did you mean "proto"?'),
     (("-o", "port,,pid"), 'no column is called "": see them all with -o help'),
     (("--json", "-o", "port"), "JSON holds everything: -o is for the table and --csv"),
     (("explain",), "explain what? A port, say: hark explain 80"),
     (("explain", "--json", "80"), "explain has no option --json"),
+    (("wait",), "wait for what? A port, say: hark wait 80"),
+    (("wait", "80", "--"), "behind -- comes a command to run"),
+    (("wait", "80", "443"), "no socket has all of these ports: for any of them, put commas between; for each, "
+     "wait for one after the other"),
+    (("wait", "established"), "wait is for listeners: nothing else answers"),
+    (("wait", "-6", "127.0.0.1:80"), "what answers at these addresses is not IPv6"),
+    (("wait", "-46", "[::1]:80"), "what answers at these addresses is not IPv4"),
+    (("wait", "80", "--stable", "2m"), "--stable 120 s is longer than --timeout 30 s"),
+    (("wait", "80", "--timeout"), "--timeout wants SECONDS: give up after so long: probe each answer (2), "
+     "wait all of it (30)"),
+    *((("wait", "80", "--timeout", given), "--timeout wants seconds, from 0.01 to 86400, or as in 500ms, "
+       f'2m, 24h, not "{given}"')
+      for given in ("", "s", "-1", "1 s", "1.2.3", "0x10", "1e2", "inf", "5ms", "25h", "3d", "3sec", "1s2")),
+    (("wait", "-a", "80"), "wait has no option --all"),
+    (("list", "--gone"), "list has no option --gone"),
     (("demo", "80"), 'demo takes nothing but options, not "80"'),
     (("version", "-t"), "version has no option --tcp"),
     (("-t", "netstat"), "netstat has options of its own, and comes first: hark netstat ..."),
