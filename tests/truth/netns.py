@@ -30,31 +30,39 @@ def become_root():
             out.write(text)
 
 
+def _open_own():
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
 class Netns:
     """A namespace without a name: it is gone when this process is, however it ends.
 
-    `with ns:` moves the process into it and back. Sockets made and children started inside stay
-    inside.
+    `with ns:` moves the thread into it, and back to where it came from, which may be the same.
+    Sockets made and children started inside stay inside.
     """
 
     def __init__(self):
-        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        home = _open_own()
         _call("unshare", CLONE_NEWNET)
-        self._fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = _open_own()
         self.inode = os.fstat(self._fd).st_ino
         self.path = f"/proc/{os.getpid()}/fd/{self._fd}"
-        _call("setns", self._home, CLONE_NEWNET)
+        _call("setns", home, CLONE_NEWNET)
+        os.close(home)
+        self._left = []
 
     def __enter__(self):
+        self._left.append(_open_own())
         _call("setns", self._fd, CLONE_NEWNET)
         return self
 
     def __exit__(self, *_):
-        _call("setns", self._home, CLONE_NEWNET)
+        back = self._left.pop()
+        _call("setns", back, CLONE_NEWNET)
+        os.close(back)
 
     def close(self):
         os.close(self._fd)
-        os.close(self._home)
 
     def ip(self, lines):
         """Runs lines of `ip -batch` inside."""
