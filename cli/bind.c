@@ -351,7 +351,7 @@ static int tell(struct binding *binding)
 	int error, r;
 
 	out_init(&out, STDOUT_FILENO);
-	r = options->format == FORMAT_JSON ? render_bind_json(&out, &bind, &render) :
+	r = options->format == FORMAT_JSON ? render_bind_json(&out, &bind) :
 					     render_bind_text(&out, &bind, &render);
 	out_fini(&out);
 	r = status_of_writing(r);

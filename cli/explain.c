@@ -7,7 +7,6 @@
 
 #include <hark/explain.h>
 
-#include "escape.h"
 #include "options.h"
 #include "query.h"
 #include "render.h"
@@ -23,79 +22,83 @@ static uint32_t count_matches(const struct hark_selection *selection,
 	return n;
 }
 
-/* Sockets that match and do not listen: connections, and those that are bound and idle. */
-static uint32_t count_others(const struct options *options, const struct hark_selection *selection)
+static int render(const struct options *options, const struct hark_snapshot *snapshot,
+		  const struct hark_explanation *explanation)
 {
-	struct hark_query query = { .all_states = true,
-				    .selection = selection,
-				    .all_namespaces = options->all_namespaces };
-	struct hark_snapshot *snapshot;
+	struct render_options render = screen_options(STDOUT_FILENO, options);
+	struct out out;
+	int r;
+
+	out_init(&out, STDOUT_FILENO);
+	r = options->format == FORMAT_JSON ? render_findings(&out, snapshot, explanation, &render) :
+					     render_explanation(&out, explanation, &render);
+	out_fini(&out);
+	return r;
+}
+
+static bool is_undecided(const struct hark_explanation *explanation)
+{
+	const struct hark_finding *finding;
+
+	for (uint32_t i = 0; (finding = hark_explanation_finding(explanation, i)); i++)
+		if (!strcmp(finding->code, "undecided"))
+			return true;
+	return false;
+}
+
+static int tell(const struct options *options, const struct hark_selection *selection,
+		const struct hark_snapshot *snapshot, uint32_t n_matched)
+{
+	struct hark_explanation *explanation = NULL;
+	int r = hark_explain(snapshot, selection, &explanation), status;
+
+	if (r == 0)
+		r = render(options, snapshot, explanation);
+	status = status_of_writing(r);
+	if (status == STATUS_MATCHED && !n_matched && is_undecided(explanation))
+		status = STATUS_FAILED;
+	hark_explanation_free(explanation);
+	return status;
+}
+
+/*
+ * The other sockets of a port belong to its story, so nothing is selected here. Where no listener
+ * is meant, what merely has the port, or is connected from it, is the story.
+ */
+static int take(const struct options *options, const struct hark_selection *selection,
+		struct hark_snapshot **ret, uint32_t *ret_n)
+{
+	struct hark_query query = {
+		.details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS | HARK_DETAIL_DROPS,
+		.all_states = options->all_states,
+		.all_namespaces = options->all_namespaces,
+	};
+	struct hark_snapshot *listeners;
 	struct hark_error error;
-	uint32_t n;
+	int r = hark_snapshot_take(&query, ret, &error);
 
-	if (options->all_states || hark_snapshot_take(&query, &snapshot, &error) < 0)
-		return 0;
-	n = hark_snapshot_n_sockets(snapshot);
-	hark_snapshot_free(snapshot);
-	return n;
-}
-
-static void write_words(struct out *out, const struct options *options, bool utf8)
-{
-	for (uint32_t i = 0; i < options->n_words; i++) {
-		out_char(out, ' ');
-		escape_text(out, utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, options->words[i]);
+	*ret_n = r < 0 ? 0 : count_matches(selection, *ret);
+	if (r == 0 && !*ret_n && !query.all_states) {
+		listeners = *ret;
+		query.all_states = true;
+		r = hark_snapshot_take(&query, ret, &error);
+		hark_snapshot_free(listeners);
 	}
-}
-
-static int explain_nothing(struct out *out, const struct options *options,
-			   const struct hark_selection *selection, bool utf8)
-{
-	uint32_t n = count_others(options, selection);
-
-	out_text(out, options->all_states ? "No socket matches" :
-					    "Nothing listens there: no listener matches");
-	write_words(out, options, utf8);
-	out_text(out, ".\n");
-	if (n > 0) {
-		out_u64(out, n);
-		out_text(out, n == 1 ? " socket matches but does not listen" :
-				       " sockets match but do not listen");
-		out_text(out, " (connected, or bound and idle): hark -a");
-		write_words(out, options, utf8);
-		out_char(out, '\n');
-	}
-	return out_flush(out);
+	if (r < 0)
+		complain("%s", error.text);
+	return r;
 }
 
 static int explain(const struct options *options, const struct hark_selection *selection)
 {
-	/* The other sockets of a port belong to its story: nothing is left out here. */
-	struct hark_query query = { .details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS,
-				    .all_states = options->all_states,
-				    .all_namespaces = options->all_namespaces };
-	struct render_options render = screen_options(STDOUT_FILENO, options);
-	struct hark_explanation *explanation = NULL;
-	struct hark_snapshot *snapshot;
-	struct hark_error error;
-	struct out out;
 	uint64_t began_ns = query_clock_ns();
+	struct hark_snapshot *snapshot;
 	uint32_t n;
 	int r;
 
-	if (hark_snapshot_take(&query, &snapshot, &error) < 0) {
-		complain("%s", error.text);
+	if (take(options, selection, &snapshot, &n) < 0)
 		return STATUS_FAILED;
-	}
-	n = count_matches(selection, snapshot);
-	out_init(&out, STDOUT_FILENO);
-	r = hark_explain(snapshot, selection, &explanation);
-	if (r == 0)
-		r = n ? render_explanation(&out, explanation, &render) :
-			explain_nothing(&out, options, selection, render.utf8);
-	hark_explanation_free(explanation);
-	out_fini(&out);
-	r = status_of_writing(r);
+	r = tell(options, selection, snapshot, n);
 	query_tell_times(snapshot, options, began_ns);
 	query_tell_notes(snapshot, options);
 	if (r == STATUS_MATCHED)

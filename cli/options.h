@@ -55,6 +55,7 @@ struct options {
 	bool all_states;
 	bool all_namespaces;
 	bool extended;
+	bool evidence;
 	bool no_header;
 	bool strict;
 	bool reuseaddr; /* bind: with that option of the socket */

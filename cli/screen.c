@@ -38,29 +38,16 @@ static bool is_utf8(void)
 	return false;
 }
 
-/* To the nearest second, so that it is the same each time but for a step of the clock. */
-static int64_t boot_time(void)
-{
-	struct timespec since_boot, now;
-
-	if (clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0 ||
-	    clock_gettime(CLOCK_REALTIME, &now) < 0)
-		return 0;
-	return ((int64_t)(now.tv_sec - since_boot.tv_sec) * 1000000000 + now.tv_nsec -
-		since_boot.tv_nsec + 500000000) /
-	       1000000000;
-}
-
 struct render_options screen_options(int fd, const struct options *options)
 {
 	bool is_terminal = isatty(fd);
 
 	return (struct render_options){
-		.boot_time = boot_time(),
 		.width = is_terminal ? width_of(fd) : 0,
 		.color = wants_color(options, is_terminal),
 		.utf8 = is_utf8(),
 		.no_header = options->no_header,
+		.evidence = options->evidence,
 		.all_states = options->all_states,
 		.summary = is_terminal && !options->no_header,
 		.debug_notes = options->debug,

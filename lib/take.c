@@ -227,6 +227,7 @@ static int read_sockets(struct taking *taking)
 		.ports = ports,
 		.n_ports = selection_ports(query->selection, ports, MAX_PORTS),
 		.connections = taking->connections,
+		.drops = taking->details & HARK_DETAIL_DROPS,
 	};
 
 	if (filter.protocols == 0)
@@ -249,6 +250,8 @@ static int read_namespace(struct taking *taking)
 	end_stage(taking, HARK_STAGE_NAMESPACES);
 	if (reads(taking->query, HARK_TABLE_INTERNET))
 		r = read_sockets(taking);
+	if (taking->details & HARK_DETAIL_DROPS)
+		collect_drops(source, snapshot_namespace(snapshot));
 	if (r == 0 && !keeps_order(taking))
 		r = snapshot_sort_sockets(snapshot);
 	if (r == 0 && reads(taking->query, HARK_TABLE_UNIX))

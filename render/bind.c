@@ -281,13 +281,11 @@ static void write_obstacles(struct view *view, struct out *out, const struct ren
 	out_char(out, ']');
 }
 
-int render_bind_json(struct out *out, const struct render_bind *bind,
-		     const struct render_options *options)
+int render_bind_json(struct out *out, const struct render_bind *bind)
 {
 	struct view view;
 
 	view_init(&view, bind->snapshot, ESCAPE_JSON);
-	view.boot_time = options->boot_time;
 	LITERAL(out, "{\"schema\":1");
 	write_wish(out, bind);
 	write_verdicts(out, bind);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cells.h"
+#include "text.h"
 #include "suggest.h"
 
 #define WRITER(name)                                                                             \
@@ -255,7 +256,7 @@ WRITER(write_user)
 /* When the first of the holders began. */
 WRITER(write_started)
 {
-	char text[TIME_TEXT_SIZE];
+	char text[TEXT_TIME_SIZE];
 	uint64_t ticks = 0;
 
 	view_find_processes(view, row);
@@ -266,7 +267,7 @@ WRITER(write_started)
 			ticks = its_ticks;
 	}
 	if (view_time_of_ticks(view, ticks))
-		out_text(out, time_format(view_time_of_ticks(view, ticks), text));
+		out_text(out, text_time(view_time_of_ticks(view, ticks), text));
 	return STYLE_PLAIN;
 }
 

@@ -89,7 +89,6 @@ int render_csv(struct out *out, const struct hark_snapshot *snapshot,
 
 	choose_columns(&columns, options->columns);
 	view_init(&view, snapshot, ESCAPE_CSV);
-	view.boot_time = options->boot_time;
 	out_init(&cell, -1);
 	if (!options->no_header)
 		write_header(out, &columns);

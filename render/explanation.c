@@ -27,7 +27,7 @@ int render_explanation(struct out *out, const struct hark_explanation *explanati
 			    is_headline && finding->socket != HARK_NONE ? STYLE_STRONG :
 									  STYLE_PLAIN,
 			    options);
-		if (finding->evidence)
+		if (options->evidence && finding->evidence)
 			prose_write(out, &words, finding->evidence, indent + 2 * INDENT, STYLE_WEAK,
 				    options);
 	}

@@ -7,6 +7,7 @@
 
 #include "cells.h"
 #include "render.h"
+#include "text.h"
 
 static void write_user(struct view *view, struct out *out, uint32_t uid)
 {
@@ -175,6 +176,12 @@ static void write_queue(struct view *view, struct out *out, const struct hark_so
 		LITERAL(out, "null");
 	else
 		out_u64(out, listener ? listener->backlog_max : 0);
+	if (listener && listener->has_meminfo) {
+		LITERAL(out, ",\"receive_max\":");
+		out_u64(out, listener->receive_max);
+		LITERAL(out, ",\"drops\":");
+		out_u64(out, listener->drops);
+	}
 	out_char(out, '}');
 }
 
@@ -221,7 +228,7 @@ static void write_holder(struct view *view, struct out *out, const struct hark_h
 	const struct hark_process *process = hark_snapshot_process(view->snapshot, holder->process);
 	const struct hark_process *fronted = hark_snapshot_fronted(view->snapshot, holder);
 	int64_t started = view_time_of_ticks(view, process->start_ticks);
-	char text[TIME_TEXT_SIZE];
+	char text[TEXT_TIME_SIZE];
 
 	LITERAL(out, "{\"pid\":");
 	out_u64(out, process->pid);
@@ -240,7 +247,7 @@ static void write_holder(struct view *view, struct out *out, const struct hark_h
 	LITERAL(out, ",\"command_line\":");
 	write_string(out, process->command_line);
 	LITERAL(out, ",\"started\":");
-	write_string(out, started ? time_format(started, text) : NULL);
+	write_string(out, started ? text_time(started, text) : NULL);
 	LITERAL(out, ",\"fronts\":");
 	if (fronted) {
 		out_char(out, '{');
@@ -421,30 +428,38 @@ static void write_namespaces(struct out *out, const struct hark_snapshot *snapsh
 		write_number(out, namespace->pid, namespace->pid);
 		LITERAL(out, ",\"origin\":");
 		write_origin(out, hark_snapshot_namespace_origin(snapshot, i));
+		if (namespace->has_counters) {
+			LITERAL(out, ",\"listen_overflows\":");
+			out_u64(out, namespace->listen_overflows);
+			LITERAL(out, ",\"listen_drops\":");
+			out_u64(out, namespace->listen_drops);
+		}
 		out_char(out, '}');
 	}
 	out_char(out, ']');
 }
 
-static void write_sockets(struct out *out, const struct hark_snapshot *snapshot,
-			  const struct render_options *options, const char *between)
+void json_write_sockets(struct out *out, const struct hark_snapshot *snapshot,
+			const struct hark_explanation *explanation, const char *between)
 {
 	struct view view;
+	uint32_t socket;
 
 	view_init(&view, snapshot, ESCAPE_JSON);
-	view.boot_time = options->boot_time;
-	for (uint32_t i = 0; i < view.n_rows && !out->error; i++) {
+	for (uint32_t i = 0; !out->error; i++) {
+		socket = explanation ? hark_explanation_socket(explanation, i) : i;
+		if (socket >= view.n_rows)
+			break;
 		if (i)
 			out_text(out, between);
-		json_write_socket(&view, out, i);
+		json_write_socket(&view, out, socket);
 	}
 	if (!out->error)
 		out->error = view_error(&view);
 	view_fini(&view);
 }
 
-/* What was not asked for, if that is known. */
-static void write_elsewhere(struct out *out, const struct hark_elsewhere *elsewhere)
+void json_write_elsewhere(struct out *out, const struct hark_elsewhere *elsewhere)
 {
 	if (!elsewhere) {
 		LITERAL(out, "null");
@@ -457,25 +472,31 @@ static void write_elsewhere(struct out *out, const struct hark_elsewhere *elsewh
 	out_char(out, '}');
 }
 
-int render_json(struct out *out, const struct hark_snapshot *snapshot,
-		const struct render_options *options)
+void json_write_head(struct out *out, const struct hark_snapshot *snapshot,
+		     const struct render_options *options)
 {
-	char time[TIME_TEXT_SIZE];
+	char time[TEXT_TIME_SIZE];
 
 	LITERAL(out, "{\"schema\":1,\n\"host\":");
 	write_string(out, hark_snapshot_host(snapshot));
 	LITERAL(out, ",\n\"kernel\":");
 	write_string(out, hark_snapshot_kernel(snapshot));
 	LITERAL(out, ",\n\"time\":");
-	write_string(out, time_format(hark_snapshot_time(snapshot), time));
+	write_string(out, text_time(hark_snapshot_time(snapshot), time));
 	LITERAL(out, ",\n\"complete\":");
 	write_bool(out, hark_snapshot_is_complete(snapshot));
 	write_notes(out, snapshot, options->debug_notes);
 	write_namespaces(out, snapshot);
 	LITERAL(out, ",\n\"sockets\":[\n");
-	write_sockets(out, snapshot, options, ",\n");
+}
+
+int render_json(struct out *out, const struct hark_snapshot *snapshot,
+		const struct render_options *options)
+{
+	json_write_head(out, snapshot, options);
+	json_write_sockets(out, snapshot, NULL, ",\n");
 	LITERAL(out, "],\n\"elsewhere\":");
-	write_elsewhere(out, hark_snapshot_elsewhere(snapshot));
+	json_write_elsewhere(out, hark_snapshot_elsewhere(snapshot));
 	LITERAL(out, "}\n");
 	return out_flush(out);
 }
@@ -483,7 +504,8 @@ int render_json(struct out *out, const struct hark_snapshot *snapshot,
 int render_ndjson(struct out *out, const struct hark_snapshot *snapshot,
 		  const struct render_options *options)
 {
-	write_sockets(out, snapshot, options, "\n");
+	(void)options;
+	json_write_sockets(out, snapshot, NULL, "\n");
 	if (hark_snapshot_n_sockets(snapshot))
 		out_char(out, '\n');
 	return out_flush(out);

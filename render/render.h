@@ -13,14 +13,14 @@
 /* All zero: a default table for a file, ASCII alone, of the listeners. */
 struct render_options {
 	const struct columns *columns; /* -o: these, a row for each socket; NULL: the view's own */
-	int64_t boot_time;  /* seconds since 1970 when the clock ticks began; 0: not known */
-	unsigned int width; /* columns of the terminal; 0: cut nothing */
+	unsigned int width;            /* columns of the terminal; 0: cut nothing */
 	bool color;
 	bool utf8; /* the table may hold UTF-8 */
 	bool no_header;
 	bool all_states;  /* the snapshot holds connections: show states and peers */
 	bool summary;     /* a last line for a person */
 	bool debug_notes; /* tell also what is of use to those who debug */
+	bool evidence;    /* tell what findings rest on */
 	bool elsewhere;   /* tell also what other network namespaces have */
 };
 
@@ -44,7 +44,7 @@ int render_columns_help(struct out *out, const struct render_options *options);
 int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options);
 
-/* Findings as sentences, each with what it rests on. */
+/* Findings as sentences; with options->evidence, what each rests on. */
 int render_explanation(struct out *out, const struct hark_explanation *explanation,
 		       const struct render_options *options);
 
@@ -60,7 +60,10 @@ struct render_bind {
 /* As sentences, the last of which says what would help; or as one JSON document. */
 int render_bind_text(struct out *out, const struct render_bind *bind,
 		     const struct render_options *options);
-int render_bind_json(struct out *out, const struct render_bind *bind,
-		     const struct render_options *options);
+int render_bind_json(struct out *out, const struct render_bind *bind);
+/* Findings as data, with the sockets that they are about: one JSON document. */
+int render_findings(struct out *out, const struct hark_snapshot *snapshot,
+		    const struct hark_explanation *explanation,
+		    const struct render_options *options);
 
 #endif

@@ -116,7 +116,6 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 	int r = 0;
 
 	view_init(&table.view, snapshot, options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII);
-	table.view.boot_time = options->boot_time;
 	if (!options->columns && !options->all_states)
 		r = view_merge(&table.view);
 	if (!r) {

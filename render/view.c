@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "text.h"
 
 void view_init(struct view *view, const struct hark_snapshot *snapshot, enum escape escape)
 {
@@ -122,34 +119,9 @@ bool socket_has_backlog_max(const struct hark_socket *socket)
 
 int64_t view_time_of_ticks(const struct view *view, uint64_t ticks)
 {
-	if (!ticks || !view->boot_time)
+	int64_t boot_time = hark_snapshot_boot_time(view->snapshot);
+
+	if (!ticks || !boot_time)
 		return 0;
-	return view->boot_time + (int64_t)(ticks / (uint64_t)sysconf(_SC_CLK_TCK));
-}
-
-static char *put_two(char *to, char separator, int value)
-{
-	to[0] = separator;
-	to[1] = (char)('0' + value / 10);
-	to[2] = (char)('0' + value % 10);
-	return to + 3;
-}
-
-char *time_format(int64_t seconds, char text[TIME_TEXT_SIZE])
-{
-	time_t time = (time_t)seconds;
-	struct tm tm;
-	char *to = text;
-
-	text[0] = '\0';
-	if (!gmtime_r(&time, &tm) || tm.tm_year < -1900)
-		return text;
-	to = text_put_u64(to, (uint64_t)(1900 + (int64_t)tm.tm_year));
-	to = put_two(to, '-', tm.tm_mon + 1);
-	to = put_two(to, '-', tm.tm_mday);
-	to = put_two(to, 'T', tm.tm_hour);
-	to = put_two(to, ':', tm.tm_min);
-	to = put_two(to, ':', tm.tm_sec);
-	memcpy(to, "Z", 2);
-	return text;
+	return boot_time + (int64_t)(ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 }

@@ -21,8 +21,7 @@ struct row {
 struct view {
 	const struct hark_snapshot *snapshot;
 	enum escape escape;
-	int64_t boot_time; /* seconds since 1970 when the clock ticks began; 0: not known */
-	bool is_short;     /* cells are to say less */
+	bool is_short; /* cells are to say less */
 	struct users users;
 	uint32_t *next;   /* by socket: the next of its row, or HARK_NONE; NULL: rows are sockets */
 	struct row *rows; /* merged; NULL: rows are sockets */
@@ -103,10 +102,5 @@ bool socket_has_backlog_max(const struct hark_socket *socket);
 
 /* Seconds since 1970 of clock ticks since boot, or 0 where that is not known. */
 int64_t view_time_of_ticks(const struct view *view, uint64_t ticks);
-
-#define TIME_TEXT_SIZE 32
-
-/* RFC 3339 in UTC. */
-char *time_format(int64_t seconds, char text[TIME_TEXT_SIZE]);
 
 #endif

@@ -180,6 +180,10 @@ struct hark_listener {
 	 */
 	bool is_answered_elsewhere[HARK_FAMILY_N_];
 	uint32_t activation; /* index of its hark_activation; HARK_NONE: none that is known */
+	/* Connections or datagrams that it dropped since it was opened: SK_MEMINFO_DROPS */
+	uint32_t drops;
+	uint32_t receive_max; /* bytes that its receive queue may take, SK_MEMINFO_RCVBUF */
+	bool has_meminfo; /* drops and receive_max are known: INET_DIAG_SKMEMINFO was asked for */
 };
 
 /* One socket of AF_UNIX: a line of /proc/net/unix (net/unix/af_unix.c, unix_seq_show()). */
@@ -300,6 +304,12 @@ struct hark_namespace {
 	 * /proc/net/protocols, which is read where more than TCP is asked for.
 	 */
 	uint32_t absent_protocols;
+	/*
+	 * Of all listeners of TCP that the namespace has and had: connections that found a backlog
+	 * full, and those that were dropped for whatever reason; TcpExt of /proc/net/netstat.
+	 */
+	uint64_t listen_overflows, listen_drops;
+	bool has_counters; /* these two are known */
 };
 
 /* An address of an interface, whether it may be used yet or not: a line of /proc/net/if_inet6. */

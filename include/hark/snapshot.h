@@ -35,6 +35,8 @@ enum hark_detail {
 	HARK_DETAIL_DENIALS = 1 << 9,
 	/* struct hark_port_settings: not part of ALL */
 	HARK_DETAIL_PORTS = 1 << 10,
+	/* of listeners what they dropped, of namespaces how often a backlog was full: not of ALL */
+	HARK_DETAIL_DROPS = 1 << 11,
 };
 
 /* Which tables of the kernel to read. */
@@ -198,6 +200,12 @@ const struct hark_process *hark_snapshot_fronted(const struct hark_snapshot *sna
 const char *hark_snapshot_host(const struct hark_snapshot *snapshot);
 const char *hark_snapshot_kernel(const struct hark_snapshot *snapshot);
 int64_t hark_snapshot_time(const struct hark_snapshot *snapshot);
+
+/*
+ * When the clock ticks of struct hark_process.start_ticks began, in seconds since 1970: the same
+ * each time but for a step of the clock. 0: not known.
+ */
+int64_t hark_snapshot_boot_time(const struct hark_snapshot *snapshot);
 
 /* Nanoseconds that a step took (CLOCK_MONOTONIC). */
 uint64_t hark_snapshot_stage_ns(const struct hark_snapshot *snapshot, enum hark_stage stage);

@@ -21,6 +21,7 @@ struct collect_filter {
 	uint32_t n_ports;
 	const struct connections
 		*connections; /* of another namespace than our own; NULL: not known */
+	bool drops;           /* of listeners what they dropped, and how much they may queue */
 };
 
 /* The row of the namespace that this process is in, with its switches; and host, kernel, time. */
@@ -65,6 +66,9 @@ int procunix_read(struct hark_source *source, struct hark_snapshot *snapshot);
 
 /* The switches of a namespace: bindv6only, disable_ipv6, sk_lookup. */
 void collect_switches(struct hark_source *source, struct hark_namespace *namespace);
+
+/* How often connections found a backlog full, by /proc/net/netstat. */
+void collect_drops(struct hark_source *source, struct hark_namespace *namespace);
 
 /* How sockets and VRFs go together in it, where an interface belongs to one. */
 void collect_vrf_settings(struct hark_source *source, struct hark_snapshot *snapshot);

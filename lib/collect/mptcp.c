@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "collect.h"
 
+/* It is the TCP socket beneath that drops connections. */
+static void keep_drops(struct hark_snapshot *snapshot, uint32_t parent, uint32_t subflow)
+{
+	const struct hark_listener *from =
+		snapshot_listener(snapshot, &snapshot->sockets.items[subflow]);
+	struct hark_listener *to = snapshot_listener(snapshot, &snapshot->sockets.items[parent]);
+
+	to->drops = from->drops;
+	to->receive_max = from->receive_max;
+	to->has_meminfo = from->has_meminfo;
+}
+
 /*
  * An MPTCP listener stands twice in the kernel: as itself, and as the TCP socket beneath it that
  * takes the connections and has the same inode (mptcp_subflow_create_socket). One row remains; it
@@ -43,6 +55,7 @@ int mptcp_fold(struct hark_snapshot *snapshot)
 		}
 		snapshot_listener(snapshot, &snapshot->sockets.items[parent])->subflow_cookie =
 			socket->cookie;
+		keep_drops(snapshot, parent, i);
 		snapshot->sockets.items[parent].v6only = socket->v6only;
 		snapshot->sockets.items[parent].device = socket->device;
 		snapshot->sockets.items[parent].local = socket->local;

@@ -140,6 +140,7 @@ int collect_namespace(struct hark_source *source, struct hark_snapshot *snapshot
 	if (!namespace)
 		return -ENOMEM;
 	snapshot->time = source->ops->time(source);
+	snapshot->boot_time = source->ops->boot_time ? source->ops->boot_time(source) : 0;
 	namespace->inode = read_own_inode(source->proc_fd);
 	collect_switches(source, namespace);
 	r = namespace->inode ? find_name(source, snapshot, namespace) : 0;

@@ -212,9 +212,9 @@ static int dump_table(struct nl *nl, struct sockdiag_dump *dump)
 	if (dump->filter->is_plain)
 		states &= ~(1u << STATE_BOUND_INACTIVE);
 	dump->message_type = dump->family == HARK_FAMILY_N_ ? TCPDIAG_GETSOCK : SOCK_DIAG_BY_FAMILY;
-	dump->extensions = 0;
+	dump->extensions = dump->filter->drops ? 1 << (INET_DIAG_SKMEMINFO - 1) : 0;
 	if (dump->protocol == HARK_PROTOCOL_TCP) {
-		dump->extensions = 1 << (INET_DIAG_INFO - 1);
+		dump->extensions |= 1 << (INET_DIAG_INFO - 1);
 		r = dump_states(nl, dump, LISTENING);
 		dump->extensions = 0;
 		states &= ~LISTENING;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -91,8 +92,16 @@ static void fill_fixed(struct hark_socket *socket, const struct inet_diag_msg *m
 	}
 }
 
+/* What matters of the attributes of a message. */
+struct attributes {
+	const struct nlattr *locals;
+	const struct nlattr *meminfo;
+	bool is_subflow;
+	bool has_peers;
+};
+
 static void fill_listener(struct sockdiag_dump *dump, const struct hark_socket *socket,
-			  const struct inet_diag_msg *message, bool is_subflow)
+			  const struct inet_diag_msg *message, const struct attributes *attributes)
 {
 	struct hark_listener *listener = snapshot_listener(dump->snapshot, socket);
 
@@ -100,7 +109,14 @@ static void fill_listener(struct sockdiag_dump *dump, const struct hark_socket *
 		listener->backlog = message->idiag_rqueue;
 		listener->backlog_max = message->idiag_wqueue;
 	}
-	if (is_subflow) {
+	if (attributes->meminfo) {
+		const uint32_t *values = mnl_attr_get_payload(attributes->meminfo);
+
+		listener->has_meminfo = true;
+		listener->drops = values[SK_MEMINFO_DROPS];
+		listener->receive_max = values[SK_MEMINFO_RCVBUF];
+	}
+	if (attributes->is_subflow) {
 		listener->subflow_cookie = socket->cookie;
 		dump->has_mptcp = true;
 	} else if (!socket->has_mark) {
@@ -216,13 +232,6 @@ static bool is_mptcp(const struct nlattr *upper_layer)
 	return false;
 }
 
-/* What matters of the attributes of a message. */
-struct attributes {
-	const struct nlattr *locals;
-	bool is_subflow;
-	bool has_peers;
-};
-
 static void take_attribute(struct hark_socket *socket, const struct nlattr *attr,
 			   struct attributes *attributes)
 {
@@ -255,6 +264,9 @@ static void take_attribute(struct hark_socket *socket, const struct nlattr *attr
 		break;
 	case INET_DIAG_PEERS:
 		attributes->has_peers = true;
+		break;
+	case INET_DIAG_SKMEMINFO:
+		attributes->meminfo = length > SK_MEMINFO_DROPS * sizeof(uint32_t) ? attr : NULL;
 		break;
 	default:
 		break;
@@ -311,7 +323,7 @@ int sockdiag_take(const struct nlmsghdr *header, void *data)
 		return 0;
 	}
 	if (socket->is_listener)
-		fill_listener(dump, socket, message, attributes.is_subflow);
+		fill_listener(dump, socket, message, &attributes);
 	if (dump->protocol == HARK_PROTOCOL_SCTP && !attributes.has_peers)
 		return take_endpoint(dump, attributes.locals);
 	if (dump->protocol == HARK_PROTOCOL_SCTP)

@@ -230,6 +230,20 @@ static int live_connect(struct hark_source *source, const char *path)
 	return error;
 }
 
+/* To the nearest second, so that it is the same each time but for a step of the clock. */
+static int64_t live_boot_time(struct hark_source *source)
+{
+	struct timespec since_boot, now;
+
+	(void)source;
+	if (clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return 0;
+	return ((int64_t)(now.tv_sec - since_boot.tv_sec) * 1000000000 + now.tv_nsec -
+		since_boot.tv_nsec + 500000000) /
+	       1000000000;
+}
+
 static int64_t live_time(struct hark_source *source)
 {
 	(void)source;
@@ -257,6 +271,7 @@ static const struct source_ops live_ops = {
 	.bpf = live_bpf,
 	.connect = live_connect,
 	.time = live_time,
+	.boot_time = live_boot_time,
 	.clock_ns = live_clock_ns,
 };
 

@@ -62,6 +62,8 @@ struct source_ops {
 	int (*connect)(struct hark_source *source, const char *path);
 	/* Seconds since 1970. */
 	int64_t (*time)(struct hark_source *source);
+	/* When clock ticks began, in seconds since 1970; 0, or NULL: nobody can tell. */
+	int64_t (*boot_time)(struct hark_source *source);
 	/* CLOCK_MONOTONIC in nanoseconds. NULL: nothing is timed, so that it is always the same. */
 	uint64_t (*clock_ns)(struct hark_source *source);
 };

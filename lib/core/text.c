@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <string.h>
+#include <time.h>
 
 static int digit(char c)
 {
@@ -154,4 +155,31 @@ char *text_put_addr(char *to, const struct hark_addr *addr)
 {
 	return hark_addr_is_ipv4(addr) ? text_put_ipv4(to, addr->bytes + 12) :
 					 text_put_ipv6(to, addr->bytes);
+}
+
+static char *put_two(char *to, char separator, int value)
+{
+	to[0] = separator;
+	to[1] = (char)('0' + value / 10);
+	to[2] = (char)('0' + value % 10);
+	return to + 3;
+}
+
+char *text_time(int64_t seconds, char text[TEXT_TIME_SIZE])
+{
+	time_t time = (time_t)seconds;
+	struct tm tm;
+	char *to = text;
+
+	text[0] = '\0';
+	if (!gmtime_r(&time, &tm) || tm.tm_year < -1900)
+		return text;
+	to = text_put_u64(to, (uint64_t)(1900 + (int64_t)tm.tm_year));
+	to = put_two(to, '-', tm.tm_mon + 1);
+	to = put_two(to, '-', tm.tm_mday);
+	to = put_two(to, 'T', tm.tm_hour);
+	to = put_two(to, ':', tm.tm_min);
+	to = put_two(to, ':', tm.tm_sec);
+	memcpy(to, "Z", 2);
+	return text;
 }

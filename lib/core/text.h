@@ -26,4 +26,9 @@ char *text_put_ipv4(char *to, const uint8_t bytes[4]);
 char *text_put_ipv6(char *to, const uint8_t bytes[16]);
 char *text_put_addr(char *to, const struct hark_addr *addr); /* mapped: as IPv4 */
 
+#define TEXT_TIME_SIZE 32
+
+/* Seconds since 1970 as RFC 3339 in UTC, NUL-terminated; returns `text`. */
+char *text_time(int64_t seconds, char text[TEXT_TIME_SIZE]);
+
 #endif

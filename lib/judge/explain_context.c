@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Who holds a listener, and how its server is told what to serve. */
 #include <string.h>
+#include <unistd.h>
 
 #include "explanation.h"
 #include "hints.h"
+#include "text.h"
 
 #define SHORT_ID 12 /* digits of a container's id that people go by */
+
+const char *command_of(const struct hark_explanation *x, uint32_t i)
+{
+	const struct hark_socket *socket = socket_at(x, i);
+
+	if (!socket->n_holders)
+		return socket->is_kernel ? "the kernel" : NULL;
+	return x->snapshot->processes
+		.items[x->snapshot->holders.items[socket->first_holder].process]
+		.command;
+}
 
 static const struct hark_process *process_of(const struct hark_explanation *x, uint32_t holder)
 {
@@ -145,6 +158,53 @@ static void tell_known_holders(struct hark_explanation *x, const struct alike *a
 			holder->fd, socket_at(x, holder->socket)->inode));
 }
 
+/* "11 hours", in the largest unit of which there is one. */
+static const char *duration_text(struct hark_explanation *x, int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	size_t i = 0;
+	int64_t n;
+
+	while (i < sizeof(units) / sizeof(units[0]) - 1 && seconds < units[i].seconds)
+		i++;
+	n = seconds / units[i].seconds;
+	return say(x, "%lld %s%s", (long long)n, units[i].name, n == 1 ? "" : "s");
+}
+
+/* The holder that has run for longest; of sockets the kernel keeps no time. */
+static void tell_since(struct hark_explanation *x, struct holder_range range)
+{
+	int64_t boot_time = x->snapshot->boot_time, began;
+	const struct hark_process *oldest = NULL;
+	char text[TEXT_TIME_SIZE];
+	uint32_t holder = range.first;
+
+	for (uint32_t h = range.first; h < range.end; h++) {
+		uint64_t ticks = process_of(x, h)->start_ticks;
+
+		if (!ticks || (oldest && oldest->start_ticks <= ticks))
+			continue;
+		oldest = process_of(x, h);
+		holder = h;
+	}
+	if (!oldest || !boot_time)
+		return;
+	began = boot_time + (int64_t)(oldest->start_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+	add_finding(
+		x, HARK_FINDING_DETAIL, "since", x->snapshot->holders.items[holder].socket,
+		say(x, "%s (pid %u) has run since %s%s%s.",
+		    oldest->command ? oldest->command : "A process", oldest->pid,
+		    text_time(began, text), x->snapshot->time > began ? ", for " : "",
+		    x->snapshot->time > began ? duration_text(x, x->snapshot->time - began) : ""),
+		say(x,
+		    "/proc/%u/stat: started %llu clock ticks after boot; of a socket the kernel "
+		    "keeps no time",
+		    oldest->pid, (unsigned long long)oldest->start_ticks));
+}
+
 /* "docker-proxy" and the like: for which container they hold it. */
 static void tell_fronted(struct hark_explanation *x, struct holder_range range)
 {
@@ -248,6 +308,7 @@ void tell_holders(struct hark_explanation *x, const struct alike *alike)
 
 	if (range.first < range.end) {
 		tell_known_holders(x, alike);
+		tell_since(x, range);
 		tell_activation(x, alike);
 		tell_fronted(x, range);
 		return;
@@ -318,6 +379,7 @@ void tell_hints(struct hark_explanation *x, uint32_t first, uint32_t n)
 			add_finding(x, HARK_FINDING_PART, hint->code,
 				    x->snapshot->holders.items[h].socket,
 				    say(x, "To change it for %s: %s", hint->server, hint->text),
-				    NULL);
+				    say(x, "/proc/%u/comm is %s", process_of(x, h)->pid,
+					process_of(x, h)->command));
 	}
 }

@@ -4,6 +4,8 @@
 
 #include "explanation.h"
 
+#define MAX_OTHERS 20u /* sockets of one port that do not listen */
+
 /* What the sockets of a port come to. */
 struct summary {
 	bool serves[HARK_FAMILY_N_];
@@ -14,11 +16,6 @@ struct summary {
 	uint32_t n_both;           /* sockets that serve both families */
 	uint32_t n_one;            /* sockets that serve one of them */
 };
-
-static bool is_served(const struct hark_answer *answer)
-{
-	return answer->verdict == HARK_VERDICT_ALL || answer->verdict == HARK_VERDICT_SOME;
-}
 
 static struct summary sum_up(const struct hark_explanation *x, uint32_t first, uint32_t n)
 {
@@ -99,7 +96,7 @@ static const char *where_text(struct hark_explanation *x, const struct hark_sock
 	return where ? say(x, " %s", where) : "";
 }
 
-static const char *port_text(struct hark_explanation *x, const struct hark_socket *socket)
+const char *port_text(struct hark_explanation *x, const struct hark_socket *socket)
 {
 	const char *protocol = hark_protocol_name((enum hark_protocol)socket->protocol);
 	char upper[16] = "";
@@ -153,7 +150,7 @@ void tell_headline(struct hark_explanation *x, uint32_t first, uint32_t n)
 	else
 		text = say(x, "%s is open, but answers at no address of %s.", port,
 			   host_text(socket->netns));
-	add_finding(x, HARK_FINDING_HEADLINE, "port", first, text, NULL);
+	add_finding(x, HARK_FINDING_HEADLINE, "port", first, text, port_evidence(x, first, n));
 }
 
 /* Whether it serves the family, or would if this host had an address of it. */
@@ -165,14 +162,14 @@ static bool is_for(const struct hark_answer *answer)
 /* The sockets of the port that are for a family; `text`: "0.0.0.0:22", "4 sockets at 0.0.0.0:22". */
 struct servers {
 	const char *text;
+	const struct hark_socket *last;
 	uint32_t n;
 };
 
 static struct servers find_servers(struct hark_explanation *x, uint32_t first, uint32_t n,
 				   enum hark_family family)
 {
-	const struct hark_socket *last = NULL;
-	struct servers servers = { NULL, 0 };
+	struct servers servers = { .n = 0 };
 	bool is_one_place = true;
 
 	for (uint32_t i = first; i < first + n; i++) {
@@ -180,16 +177,17 @@ static struct servers find_servers(struct hark_explanation *x, uint32_t first, u
 
 		if (!is_for(answer_at(x, i, family)))
 			continue;
-		is_one_place &= !last || (!hark_addr_compare(&last->local, &socket->local) &&
-					  last->device == socket->device);
-		last = socket;
+		is_one_place &= !servers.last ||
+				(!hark_addr_compare(&servers.last->local, &socket->local) &&
+				 servers.last->device == socket->device);
+		servers.last = socket;
 		servers.n++;
 	}
 	if (servers.n == 1)
-		servers.text = name_of(x, last);
+		servers.text = name_of(x, servers.last);
 	else if (servers.n)
 		servers.text = say(x, is_one_place ? "%u sockets at %s" : "%u sockets", servers.n,
-				   is_one_place ? name_of(x, last) : "");
+				   is_one_place ? name_of(x, servers.last) : "");
 	return servers;
 }
 
@@ -215,7 +213,7 @@ void tell_pair(struct hark_explanation *x, uint32_t first, uint32_t n)
 		    "%s: %s for IPv4, %s for IPv6. That is why netstat, ss and lsof show %s lines.",
 		    is_two ? "Two sockets, one for each family" : "Each family has its own sockets",
 		    ipv4.text, ipv6.text, is_two ? "two" : "several"),
-		NULL);
+		say(x, "%s; %s", socket_evidence(x, ipv4.last), socket_evidence(x, ipv6.last)));
 }
 
 static void tell_connection(struct hark_explanation *x, uint32_t i)
@@ -253,18 +251,26 @@ static void tell_other(struct hark_explanation *x, uint32_t i)
 		tell_holders(x, &alike);
 }
 
-void tell_others(struct hark_explanation *x, uint32_t first, uint32_t n,
-		 const struct hark_selection *selection)
+void tell_others(struct hark_explanation *x, uint32_t first, uint32_t n)
 {
-	uint32_t n_meant = 0;
+	uint32_t n_meant = 0, n_told = 0;
 
 	for (uint32_t i = first; i < first + n; i++)
-		n_meant += !selection || hark_selection_matches(selection, x->snapshot, i);
+		n_meant += is_meant(x, i);
 	add_finding(x, HARK_FINDING_HEADLINE, "port", first,
 		    say(x, "%s has %u %s not listen.", port_text(x, socket_at(x, first)), n_meant,
 			n_meant == 1 ? "socket that does" : "sockets that do"),
-		    NULL);
-	for (uint32_t i = first; i < first + n; i++)
-		if (!selection || hark_selection_matches(selection, x->snapshot, i))
-			tell_other(x, i);
+		    socket_evidence(x, socket_at(x, first)));
+	for (uint32_t i = first; i < first + n && n_told < MAX_OTHERS; i++) {
+		if (!is_meant(x, i))
+			continue;
+		tell_other(x, i);
+		tell_of(x, i);
+		n_told++;
+	}
+	if (n_meant > n_told)
+		add_finding(x, HARK_FINDING_PART, "more", first,
+			    say(x, "%u more are left out here: hark -a lists them.",
+				n_meant - n_told),
+			    socket_evidence(x, socket_at(x, first)));
 }

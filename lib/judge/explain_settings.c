@@ -81,7 +81,8 @@ void tell_settings(struct hark_explanation *x, uint32_t netns)
 			    "answered above takes it into account.",
 			    here),
 			"BPF_PROG_QUERY tells of a program in this network namespace");
-	x->has_ipv6 = x->has_wildcard = false;
+	tell_overflows(x, netns);
+	x->has_ipv6 = x->has_wildcard = x->has_backlog = false;
 	x->exception = HARK_NONE;
 }
 
@@ -92,5 +93,5 @@ void tell_unread(struct hark_explanation *x)
 			x, HARK_FINDING_HEADLINE, "firewall-unread", HARK_NONE,
 			"This tells who gets a packet that arrives here. Whether a firewall lets it arrive was "
 			"not looked at.",
-			NULL);
+			"no rule of nftables, iptables or BPF was read");
 }

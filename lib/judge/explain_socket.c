@@ -47,6 +47,24 @@ static const char *dual_stack_text(struct hark_explanation *x, const struct alik
 		is_one ? "its" : "the", takes, is_one ? "it sees" : "they see");
 }
 
+static void tell_device(struct hark_explanation *x, const struct alike *alike)
+{
+	const struct hark_socket *socket = socket_at(x, alike->first);
+	const char *device =
+		hark_snapshot_interface_name(x->snapshot, socket->netns, socket->device);
+
+	/* A link-local address is of an interface anyway. */
+	if (!socket->device || socket->device == socket->local.scope_id)
+		return;
+	add_finding(x, HARK_FINDING_DETAIL, "bound-device", alike->first,
+		    say(x, "%s bound to %s (SO_BINDTODEVICE), and %s only what arrives there.",
+			alike->n == 1 ? "It is" : "They are",
+			device ? device : "an interface that is gone",
+			alike->n == 1 ? "gets" : "get"),
+		    say(x, "sock_diag: idiag_if %u%s%s", socket->device, device ? " is " : "",
+			device ? device : ""));
+}
+
 void tell_kind(struct hark_explanation *x, const struct alike *alike)
 {
 	const struct hark_socket *socket = socket_at(x, alike->first);
@@ -82,6 +100,7 @@ void tell_kind(struct hark_explanation *x, const struct alike *alike)
 	}
 	add_finding(x, HARK_FINDING_PART, code, alike->first,
 		    say(x, "%s%s", subject_text(x, alike), kind), socket_evidence(x, socket));
+	tell_device(x, alike);
 }
 
 /* An address within a prefix that is local as a whole (127.0.0.1 in 127.0.0.0/8) says no more. */
@@ -144,7 +163,7 @@ static bool concerns(const struct hark_explanation *x, const struct hark_lookup 
 		!memcmp(socket->local.bytes, lookup->addr.bytes, sizeof(lookup->addr.bytes)));
 }
 
-static const char *lookup_text(struct hark_explanation *x, const struct hark_lookup *lookup)
+const char *lookup_text(struct hark_explanation *x, const struct hark_lookup *lookup)
 {
 	const char *interface =
 		hark_snapshot_interface_name(x->snapshot, lookup->netns, lookup->ifindex);
@@ -181,6 +200,24 @@ static const char *lookup_evidence(struct hark_explanation *x, const struct alik
 	return NULL;
 }
 
+const char *port_evidence(struct hark_explanation *x, uint32_t first, uint32_t n)
+{
+	const char *list = NULL;
+
+	for (int family = 0; family < HARK_FAMILY_N_; family++) {
+		for (uint32_t l = 0; l < x->snapshot->lookups.n; l++) {
+			const struct hark_lookup *lookup = &x->snapshot->lookups.items[l];
+
+			if (lookup->socket == HARK_NONE || lookup->socket < first ||
+			    lookup->socket >= first + n || lookup->family != family)
+				continue;
+			list = append_text(x, list, "; ", lookup_text(x, lookup));
+			break;
+		}
+	}
+	return list ? list : socket_evidence(x, socket_at(x, first));
+}
+
 /* The sockets that get what these might: by name, and by whom they are held. */
 struct rivals {
 	const char *list;
@@ -194,7 +231,7 @@ static void add_rival(struct hark_explanation *x, struct rivals *rivals, uint32_
 	const struct hark_socket *rival = socket_at(x, i);
 	bool is_namesake = rival->device == socket->device &&
 			   !hark_addr_compare(&rival->local, &socket->local);
-	const char *name = name_of(x, rival), *command = NULL;
+	const char *name = name_of(x, rival), *command = command_of(x, i);
 
 	for (uint32_t r = 0; r < rivals->n; r++)
 		if (rivals->sockets[r] == i)
@@ -202,10 +239,6 @@ static void add_rival(struct hark_explanation *x, struct rivals *rivals, uint32_
 	if (rivals->n == MAX_LISTED)
 		return;
 	rivals->sockets[rivals->n++] = i;
-	if (rival->n_holders)
-		command = x->snapshot->processes
-				  .items[x->snapshot->holders.items[rival->first_holder].process]
-				  .command;
 	name = say(x, "%s%s%s%s%s", is_namesake ? "another socket at " : "", name,
 		   command ? " (" : "", command ? command : "", command ? ")" : "");
 	rivals->list = append_text(x, rivals->list, ", ", name);
@@ -252,6 +285,7 @@ static void tell_shadow(struct hark_explanation *x, const struct alike *alike,
 	const struct hark_socket *socket = socket_at(x, alike->first);
 	bool gets_some = answer_at(x, alike->first, family)->verdict == HARK_VERDICT_SOME;
 	struct rivals rivals = find_rivals(x, alike, family);
+	const char *evidence = lookup_evidence(x, alike, family, false);
 	const char *what = gets_some ? "The rest of" : "All of", *text;
 
 	if (rivals.n)
@@ -264,7 +298,9 @@ static void tell_shadow(struct hark_explanation *x, const struct alike *alike,
 			"now, or one that a BPF sk_lookup program chooses.",
 			what, family_text(family));
 	add_finding(x, HARK_FINDING_DETAIL, "shadowed", alike->first, text,
-		    lookup_evidence(x, alike, family, false));
+		    evidence ? evidence :
+		    rivals.n ? socket_evidence(x, socket_at(x, rivals.sockets[0])) :
+			       "the kernel's look-up named no socket of the list");
 }
 
 /* What the socket gets where it gets none of what is sent to this host, and why. */
@@ -303,6 +339,7 @@ static const char *answer_evidence(struct hark_explanation *x, const struct alik
 {
 	const struct hark_answer *answer = answer_at(x, alike->first, family);
 	bool is_theirs = answer->verdict != HARK_VERDICT_NONE;
+	const char *lookup;
 
 	if (answer->why == HARK_WHY_NO_ADDRESS)
 		return "the kernel's table of local addresses";
@@ -312,7 +349,8 @@ static const char *answer_evidence(struct hark_explanation *x, const struct alik
 		return "the kernel was not asked, or gave no answer";
 	switch ((enum hark_decided_by)answer->decided_by) {
 	case HARK_DECIDED_BY_KERNEL:
-		return lookup_evidence(x, alike, family, is_theirs);
+		lookup = lookup_evidence(x, alike, family, is_theirs);
+		return lookup ? lookup : socket_evidence(x, socket_at(x, alike->first));
 	case HARK_DECIDED_BY_INFERENCE:
 		return "inferred, for IPV6_V6ONLY cannot be read here";
 	case HARK_DECIDED_BY_FLAGS:

@@ -44,8 +44,9 @@ struct term {
 struct hark_selection {
 	struct arena arena;
 	ARRAY(struct term) terms;
-	uint32_t families;  /* 1 << enum hark_family */
-	uint32_t protocols; /* 1 << enum hark_protocol, 0: all */
+	ARRAY(const char *) words; /* the selectors, as they were written */
+	uint32_t families;         /* 1 << enum hark_family */
+	uint32_t protocols;        /* 1 << enum hark_protocol, 0: all */
 };
 
 /* All that follows takes NULL for a selection that everything matches. */

@@ -36,6 +36,7 @@ void hark_selection_free(struct hark_selection *selection)
 	if (!selection)
 		return;
 	array_fini(&selection->terms);
+	array_fini(&selection->words);
 	arena_fini(&selection->arena);
 	free(selection);
 }

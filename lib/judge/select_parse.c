@@ -525,6 +525,16 @@ static int read_item(struct reader *reader, const struct key **key, char *item, 
 	return *key ? (*key)->read(reader, item) : read_bare(reader, item);
 }
 
+static int keep_word(struct hark_selection *selection, const char *text)
+{
+	const char *kept = arena_strdup(&selection->arena, text), **word;
+
+	word = kept ? array_push(&selection->words) : NULL;
+	if (word)
+		*word = kept;
+	return word ? 0 : -ENOMEM;
+}
+
 int hark_selection_add(struct hark_selection *selection, const char *text,
 		       struct hark_error *reterr)
 {
@@ -536,6 +546,8 @@ int hark_selection_add(struct hark_selection *selection, const char *text,
 
 	while (r >= 0 && (item = strsep(&rest, ",")))
 		r = read_item(&reader, &key, item, text);
+	if (r >= 0)
+		r = keep_word(selection, text);
 	free(copy);
 	if (r < 0) {
 		selection->terms.n = n_before;

@@ -376,6 +376,11 @@ const char *hark_snapshot_kernel(const struct hark_snapshot *snapshot)
 	return snapshot->kernel;
 }
 
+int64_t hark_snapshot_boot_time(const struct hark_snapshot *snapshot)
+{
+	return snapshot->boot_time;
+}
+
 int64_t hark_snapshot_time(const struct hark_snapshot *snapshot)
 {
 	return snapshot->time;

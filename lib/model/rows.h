@@ -56,6 +56,7 @@ struct hark_snapshot {
 	bool saw_socket;      /* see hark_snapshot_saw_socket() */
 	uint32_t n_undecided; /* by the selection, for want of their holders */
 	int64_t time;         /* seconds since 1970 */
+	int64_t boot_time;    /* see hark_snapshot_boot_time() */
 	uint64_t stage_ns[HARK_STAGE_N_];
 };
 

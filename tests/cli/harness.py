@@ -112,6 +112,11 @@ def told_on_a_terminal(*words, env=None):
     return text.decode().replace("\r\n", "\n")
 
 
+def timeless(text):
+    """An explanation but for how long a process has run."""
+    return re.sub(r"(has\s+run\s+since\s+\S+Z),\s+for\s+\d+\s+\w+", r"\1", text)
+
+
 def find(*selectors, **options):
     """The local ports of what hark lists as JSON, or its answer where it lists nothing."""
     answer = hark("--json", *selectors, **options)

@@ -14,17 +14,19 @@ import termios
 
 import harness
 from harness import (Skip, case, child, clean_environment, expect, expect_equal, hark, listen, main,
-                     needs_real_root, rename, udp, world)
+                     needs_real_root, rename, timeless, udp, world)
 
 WITHOUT = os.environ.get("WITHOUT")
 ETH = ("link add eth0 type veth peer name eth1", "addr add 192.168.1.241/24 dev eth0",
        "addr add 2001:db8::241/64 dev eth0 nodad", "link set eth0 up", "link set eth1 up")
 MPTCP, UDPLITE = 262, 136
+NOTHING = ("Nothing listens there: no listener matches {}.\n"
+           "    sock_diag: none of the listeners that it tells of matches\n")
 ETH_ADDRESSES = {"eth0": ["192.168.1.241/24", "2001:db8::241/64"]}
 
 
 def explain(*words, status=0, **options):
-    answer = hark("explain", *words, **options)
+    answer = hark("explain", "--evidence", *words, **options)
     expect_equal(answer.status, status, answer)
     return answer
 
@@ -105,9 +107,11 @@ def selecting():
             others = [listen("127.0.0.1", 4001), listen("127.0.0.1", 4003)]
             for words in ((f"pid={pid}",), ("storied",), ("-t", "storied", "4001-4003")):
                 answer = explain(*words)
-                headlines = [line for line in answer.out.splitlines() if line.startswith("TCP port")]
+                headlines = [line for line in answer.out.splitlines()
+                             if line.startswith("TCP port") or "are meant" in line]
                 expect_equal(headlines,
-                             ["TCP port 4001 answers IPv4 and IPv6, from this host only.",
+                             ["2 ports are meant: TCP port 4001 (storied), TCP port 4002 (storied).",
+                              "TCP port 4001 answers IPv4 and IPv6, from this host only.",
                               "TCP port 4002 answers IPv4 only, from this host only."], answer)
                 expect("Two sockets, one for each family: 127.0.0.1:4001 for IPv4, [::1]:4001 for IPv6."
                        in answer.out, answer)
@@ -115,9 +119,9 @@ def selecting():
         close(*others)
         nothing = explain("storied", status=1)
         expect_equal((nothing.out, nothing.err),
-                     ("Nothing listens there: no listener matches storied.\n", ""), nothing)
+                     (NOTHING.format('"storied"'), ""), nothing)
         nothing = explain("caf\u00e9", status=1, env={"LC_ALL": "C"})
-        expect_equal(nothing.out, "Nothing listens there: no listener matches caf\\xc3\\xa9.\n", nothing)
+        expect_equal(nothing.out, NOTHING.format('"caf\\xc3\\xa9"'), nothing)
 
 
 @case
@@ -201,7 +205,7 @@ def without_sock_diag():
         expect_lines(answer, "TCP port 80 answers IPv6; whether it answers IPv4 is not known.",
                      "IPv4: it is not known what it gets: whether IPV6_V6ONLY is set cannot be read here.",
                      "/proc/net does not tell IPV6_V6ONLY; sock_diag does, but cannot be used here")
-        expect("leave it out, whether IPv4 reaches it or not" in answer.out, answer)
+        expect("hide it, whether IPv4 reaches it or not" in answer.out, answer)
         expect_lines(explain("22", prefix=prefix), "TCP port 22 answers IPv4 and IPv6.",
                      "IPv4: it gets no connections: an IPv4 listener on this port takes IPv4, whatever "
                      "IPV6_V6ONLY is.")
@@ -227,14 +231,12 @@ def run(*words):
     return done.stdout
 
 
-def lists_ipv4(tool, option, port):
-    """Whether a tool that is asked for IPv4 ("ss -4") shows the port."""
-    words = tool.split(" ")
-    if words[0] == "lsof":
-        # "-i4:PORT" would show what is bound to a mapped address as well
-        return re.search(rf":{port}\b", run("lsof", "-nP", "-i4")) is not None
-    rows = run(*words, "-ln" + option).splitlines()
-    return any(row.split()[3].endswith(f":{port}") for row in rows if len(row.split()) > 3)
+def lists_ipv4(program, words, port):
+    """Whether a program that is asked for IPv4 shows the port."""
+    if program == "lsof":
+        return re.search(rf":{port}\b", run(program, *words)) is not None
+    rows = [line.split() for line in run(program, *words).splitlines()]
+    return any(row[3].endswith(f":{port}") for row in rows if len(row) > 3)
 
 
 def netstat_rows(options):
@@ -242,20 +244,35 @@ def netstat_rows(options):
     return [f"{row[0]} {row[3]}" for row in rows if len(row) > 4]
 
 
-def check_tools(port, text, counts):
-    """Each claim about another tool in an explanation, against that tool."""
-    sentence = re.search(r'((?:"[^"]*"(?:, | and )?)+) (list|leave) (?:it|them)\b', text)
-    option, row = re.search(r'"netstat -l(\w)nW?" shows \w+ as "([^"]*)"', text).groups()
-    for tool in re.findall(r'"([^"]*)"', sentence[1]):
-        expect_equal(lists_ipv4(tool, option, port), sentence[2] == "list", f"{tool}, port {port}\n{text}")
-        counts["families"] += 1
-    options = re.search(r'"netstat (-l\w+)"', text)[1]
-    expect(row in netstat_rows(options), f"{row}\nis not among\n{netstat_rows(options)}")
-    counts["rows"] += 1
-    if here := re.search(r'Only "ss -l\wn" tells .* it shows "(.*?)" here, and "(.*?)"', text):
-        shown = [line.split()[3] for line in run("ss", f"-Hl{option}n").splitlines()]
-        expect(here[1] in shown and here[2] not in shown, f"{here.groups()}\n{shown}")
-        counts["ss"] += 1
+def ss_rows(options):
+    return [line.split()[3] for line in run("ss", "-H", options).splitlines()]
+
+
+def lsof_rows(what):
+    """The family, protocol and name of each line."""
+    rows = [line.split() for line in run("lsof", *what.split()).splitlines()[1:]]
+    return [f"{row[4]} {row[7]} {row[8]}" for row in rows]
+
+
+def shows(tool, port):
+    """Whether the program shows the port, as it was said to (where that was said)."""
+    program, *words = tool["command"].split(" ")
+    if words[-1] in ("inet", "-4", "-i4"):
+        expect_equal(tool["as"], None, tool)
+        return lists_ipv4(program, words, port)
+    rows = {"netstat": lambda: netstat_rows(words[0]), "ss": lambda: ss_rows(words[0]),
+            "lsof": lambda: lsof_rows(" ".join(words))}[program]()
+    if tool["as"]:
+        return tool["as"] in rows
+    return any(row.endswith(f":{port}") for row in rows)
+
+
+def check_tools(port, document):
+    """Each claim about another program, against that program: how many there were."""
+    tools = [tool for finding in document["findings"] for tool in finding["tools"]]
+    for tool in tools:
+        expect_equal(shows(tool, port), tool["shows"], f"port {port}: {tool}")
+    return len(tools)
 
 
 def rare_sockets():
@@ -286,13 +303,13 @@ def other_tools():
                  listen("::ffff:127.0.0.1", 4004), listen("::ffff:0.0.0.0", 4005), listen("::1", 4006),
                  udp("::", 4007, v6only=False), udp("::", 4008, v6only=True), udp("127.0.0.1", 4009),
                  listen("2001:db8::241", 40010), listen("::", 4011, v6only=False, device="eth0"),
+                 udp("0.0.0.0", 4012, device="eth0"),
                  *rare_sockets()]
-        counts = {"families": 0, "rows": 0, "ss": 0}
-        for sock in socks:
-            check_tools(sock.getsockname()[1], explain(str(sock.getsockname()[1])).out, counts)
-        # of ss there is nothing to say for UDP-Lite
-        expect_equal(counts, {"families": 4 * len(socks) - sum(s.proto == UDPLITE for s in socks),
-                              "rows": len(socks), "ss": 4})
+        counts = {sock.getsockname()[1]: check_tools(sock.getsockname()[1],
+                                                     explain("--json", str(sock.getsockname()[1])).document)
+                  for sock in socks}
+        # of UDP-Lite netstat alone knows
+        expect_equal(counts, {s.getsockname()[1]: 2 if s.proto == UDPLITE else 6 for s in socks})
         close(*socks)
 
 
@@ -322,9 +339,9 @@ def views():
         plain = explain("4001").out
         expect("\033" not in plain, plain)
         for columns, limit in ((60, 60), (20, 40), (200, 100)):
-            text = on_terminal(columns, "explain", "4001", TERM="xterm")
+            text = on_terminal(columns, "explain", "--evidence", "4001", TERM="xterm")
             bare = re.sub(r"\033\[\d*m", "", text)
-            expect_equal(bare.split(), plain.split(), columns)
+            expect_equal(timeless(bare).split(), timeless(plain).split(), columns)
             longest = max(len(line) for line in bare.splitlines() if " " in line.strip())
             expect(limit - 15 < longest <= limit, f"{columns} columns: {longest}\n{bare}")
             expect(text.startswith("\033[1mTCP port 4001 answers"), text)

@@ -30,7 +30,6 @@ WRONG = (
     (("-o", "port,,pid"), 'no column is called "": see them all with -o help'),
     (("--json", "-o", "port"), "JSON holds everything: -o is for the table and --csv"),
     (("explain",), "explain what? A port, say: hark explain 80"),
-    (("explain", "--json", "80"), "explain has no option --json"),
     (("wait",), "wait for what? A port, say: hark wait 80"),
     (("wait", "80", "--"), "behind -- comes a command to run"),
     (("wait", "80", "443"), "no socket has all of these ports: for any of them, put commas between; for each, "
@@ -46,6 +45,8 @@ WRONG = (
       for given in ("", "s", "-1", "1 s", "1.2.3", "0x10", "1e2", "inf", "5ms", "25h", "3d", "3sec", "1s2")),
     (("wait", "-a", "80"), "wait has no option --all"),
     (("list", "--gone"), "list has no option --gone"),
+    (("explain", "--ndjson", "80"), "explain has no option --ndjson"),
+    (("--evidence", "80"), "list has no option --evidence"),
     (("demo", "80"), 'demo takes nothing but options, not "80"'),
     (("version", "-t"), "version has no option --tcp"),
     (("-t", "netstat"), "netstat has options of its own, and comes first: hark netstat ..."),

@@ -13,6 +13,7 @@ import sys
 import unicodedata
 
 EXPECTED = pathlib.Path(__file__).resolve().parent / "expected"
+ROOT = EXPECTED.parents[2]
 BLESS = os.environ.get("HARK_BLESS") == "1"
 DIFF_LINES = 60
 
@@ -52,7 +53,10 @@ CASES = {
     "hidden-notes-debug": "hidden notes debug ascii",
     "founding-explain": "founding explain",
     "founding-explain-80": "founding explain width=80 color",
-    "rich-explain": "rich explain ascii",
+    "founding-evidence": "founding explain evidence",
+    "founding-evidence-80": "founding explain evidence width=80 color",
+    "founding-findings.json": "founding findings",
+    "rich-explain": "rich explain evidence ascii",
     "rich-explain-80": "rich explain width=80 color",
     "connections-explain": "connections explain width=100",
     "everywhere": "everywhere table",
@@ -170,7 +174,7 @@ def check_escapes(show):
     """No control, no invalid byte and no hidden character gets out but for our own colours."""
     problems = []
     for arguments in ("rich table", "rich table ascii", "rich csv", "rich json", "rich ndjson",
-                      "rich table columns=command,cmdline,unit", "rich explain", "rich explain ascii"):
+                      "rich table columns=command,cmdline,unit", "rich explain evidence", "rich explain evidence ascii", "rich findings"):
         text = run(show, arguments).stdout
         if arguments.endswith("ascii") and not text.isascii():
             problems.append(f"{arguments}: not ASCII")
@@ -182,9 +186,9 @@ def check_escapes(show):
 
 def check_wrapping(show):
     """An explanation keeps to the screen, and says the same words on every one."""
-    problems, words = [], run(show, "rich explain").stdout.split()
+    problems, words = [], run(show, "rich explain evidence").stdout.split()
     for width in (1, 20, 40, 41, 57, 80, 100, 101, 300):
-        text = run(show, f"rich explain width={width}").stdout.decode()
+        text = run(show, f"rich explain evidence width={width}").stdout.decode()
         if text.encode().split() != words:
             problems.append(f"width {width}: other words")
         limit = min(max(width, 40), 100)

@@ -47,12 +47,26 @@ static int render_explained(struct out *out, const struct hark_snapshot *snapsho
 	return r;
 }
 
+static int render_found(struct out *out, const struct hark_snapshot *snapshot,
+			const struct render_options *options)
+{
+	struct hark_explanation *explanation;
+	int r = hark_explain(snapshot, NULL, &explanation);
+
+	if (r < 0)
+		return r;
+	r = render_findings(out, snapshot, explanation, options);
+	hark_explanation_free(explanation);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*render)(struct out *, const struct hark_snapshot *, const struct render_options *);
 } formats[] = {
-	{ "table", render_table }, { "json", render_json },   { "ndjson", render_ndjson },
-	{ "csv", render_csv },     { "notes", render_notes }, { "explain", render_explained },
+	{ "table", render_table },    { "json", render_json },   { "ndjson", render_ndjson },
+	{ "csv", render_csv },        { "notes", render_notes }, { "explain", render_explained },
+	{ "findings", render_found },
 };
 
 static int read_option(const char *word, struct render_options *options, const char **list,
@@ -74,6 +88,8 @@ static int read_option(const char *word, struct render_options *options, const c
 		options->all_states = true;
 	else if (!strcmp(word, "summary"))
 		options->summary = true;
+	else if (!strcmp(word, "evidence"))
+		options->evidence = true;
 	else if (!strcmp(word, "debug"))
 		options->debug_notes = true;
 	else
@@ -102,9 +118,7 @@ static int show(const char *name, const char *format, const struct render_option
 
 int main(int argc, char **argv)
 {
-	struct render_options options = { .utf8 = true,
-					  .boot_time = 1795300000,
-					  .elsewhere = true };
+	struct render_options options = { .utf8 = true, .elsewhere = true };
 	struct columns columns;
 	struct hark_error error;
 	const char *list = NULL;

@@ -30,6 +30,7 @@ static struct hark_snapshot *begin(void)
 	snapshot->host = "web1";
 	snapshot->kernel = "6.18.44";
 	snapshot->time = 1795341600; /* 2026-11-22T10:00:00Z */
+	snapshot->boot_time = 1795300000;
 	*namespace = (struct hark_namespace){ .inode = 4026531840,
 					      .bindv6only = HARK_NO,
 					      .ipv6_disabled = HARK_NO,
@@ -594,7 +595,5 @@ struct hark_snapshot *snapshot_by_name(const char *name)
 	}
 	if (!strcmp(name, "many"))
 		return many();
-	if (!strcmp(name, "empty"))
-		return begin();
-	return NULL;
+	return strcmp(name, "empty") ? NULL : begin();
 }

@@ -129,7 +129,7 @@ static void check_sentence(const char *text, const char *evidence, unsigned int 
 			   const char *expected)
 {
 	const struct hark_finding finding = { .text = text, .evidence = evidence };
-	const struct render_options options = { .width = width };
+	const struct render_options options = { .width = width, .evidence = true };
 
 	check_prose(&finding, 1, &options, expected);
 }
@@ -182,7 +182,7 @@ static void test_nesting(void **state)
 	};
 
 	(void)state;
-	check_prose(nested, 5, &(struct render_options){ .width = 80 },
+	check_prose(nested, 5, &(struct render_options){ .width = 80, .evidence = true },
 		    "a port\n"
 		    "  a socket\n"
 		    "      its row\n"
@@ -190,7 +190,7 @@ static void test_nesting(void **state)
 		    "        an answer\n"
 		    "\na port\n"
 		    "\nthe host\n");
-	check_prose(nested, 5, &(struct render_options){ .color = true },
+	check_prose(nested, 5, &(struct render_options){ .color = true, .evidence = true },
 		    "\033[1ma port\033[0m\n"
 		    "  a socket\n"
 		    "      \033[2mits row\033[0m\n"
@@ -198,6 +198,11 @@ static void test_nesting(void **state)
 		    "        \033[2man answer\033[0m\n"
 		    "\n\033[1ma port\033[0m\n"
 		    "\nthe host\n");
+	/* What they rest on is told to those who ask. */
+	check_prose(nested, 3, &(struct render_options){ .width = 80 },
+		    "a port\n"
+		    "  a socket\n"
+		    "    a detail\n");
 }
 
 int main(void)
