@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What hark explains, over real sockets; what it says of other tools is checked by running them."""
+import contextlib
 import errno
 import fcntl
 import os
@@ -7,6 +8,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -20,6 +22,7 @@ WITHOUT = os.environ.get("WITHOUT")
 ETH = ("link add eth0 type veth peer name eth1", "addr add 192.168.1.241/24 dev eth0",
        "addr add 2001:db8::241/64 dev eth0 nodad", "link set eth0 up", "link set eth1 up")
 MPTCP, UDPLITE = 262, 136
+PR_SET_PDEATHSIG = 1
 NOTHING = ("Nothing listens there: no listener matches {}.\n"
            "    sock_diag: none of the listeners that it tells of matches\n")
 ETH_ADDRESSES = {"eth0": ["192.168.1.241/24", "2001:db8::241/64"]}
@@ -329,6 +332,140 @@ def on_terminal(columns, *words, **env):
         expect_equal(process.wait(60), 0)
     os.close(reader)
     return text.decode().replace("\r\n", "\n")
+
+
+def workers(n):
+    """A server of which n more processes have the socket: it, and its pid."""
+    def serve():
+        rename(b"apache2")
+        sock = listen("::", 80, v6only=False)
+        for _ in range(n):
+            if os.fork() == 0:
+                harness.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                signal.pause()
+        return sock
+    return child(serve)
+
+
+def impersonal(text):
+    """The words of a story but for pids, times and durations."""
+    text = " ".join(timeless(text).split())
+    return re.sub(r"\(pid \d+", "(pid N", re.sub(r"since \S+Z", "since T", text))
+
+
+@case
+def readme():
+    """the founding story is in the README as the program prints it"""
+    text = (harness.ROOT / "README.md").read_text(encoding="utf-8")
+    story = re.search(r"^\$ hark explain 80\n(.*?)^```", text, re.M | re.S)
+    with world(*ETH, addresses=ETH_ADDRESSES), workers(5):
+        shown = on_terminal(100, "explain", "80", TERM="xterm", NO_COLOR="1")
+        expect(story, shown)
+        story = story[1]
+        expect_equal(impersonal(story), impersonal(shown), shown)
+        expect(max(len(line) for line in story.splitlines()) <= 100, "lines of the README")
+
+
+def connect(port):
+    """A connection that is begun, and nobody waits for."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    expect(sock.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS), port)
+    return sock
+
+
+@case
+def full_backlog():
+    """a backlog that overflows is told, of the socket and, for all of them, of the namespace"""
+    with world():
+        sock, idle = listen("127.0.0.1", 4001), listen("127.0.0.1", 4002)
+        sock.listen(1)
+        codes = [f["code"] for f in explain("--json", "4001").document["findings"]]
+        expect(not {"backlog-full", "backlog-waiting", "drops", "listen-overflows"} & set(codes), codes)
+        waiting = [connect(4001) for _ in range(2)]  # lo delivers at once
+        answer = explain("4001")
+        expect_lines(answer, "Its backlog is full: 2 connections wait to be accepted, where 1 may. New ones are "
+                     "dropped until python3 accepts some, and clients see that as a delay, or no answer at "
+                     "all.", 'sock_diag: idiag_rqueue 2, idiag_wqueue 1 (Recv-Q and Send-Q of "ss -tln")')
+        expect("dropped here since it was opened" not in answer.out, answer)
+        waiting += [connect(4001) for _ in range(3)]
+        document = explain("--json", "4001").document
+        drops, overflows = document["sockets"][0]["queue"]["drops"], document["namespaces"][0]["listen_overflows"]
+        expect(drops >= 3 and overflows >= 3, document)
+        answer = explain("4002")  # the namespace's, as is said
+        expect("The kernel counts that for all of its listeners together" in answer.out, answer)
+        expect("backlog is" not in answer.out and "dropped here" not in answer.out, answer)
+        close(sock, idle, *waiting)
+
+
+@case
+def full_queue():
+    """so are datagrams that wait, and those that found no room"""
+    with world():
+        sock, other = udp("127.0.0.1", 4001), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        size = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        other.sendto(b"x", ("127.0.0.1", 4001))
+        answer = explain("4001")
+        expect(re.search(rf"^ *\d+ bytes wait to be read, of {size} that may\.$", answer.out, re.M), answer)
+        expect("dropped here" not in answer.out, answer)
+        for _ in range(100):
+            other.sendto(b"x", ("127.0.0.1", 4001))
+        answer = explain("4001")
+        expect(re.search(rf"Its receive queue is full: \d+ of {size} bytes\.", answer.out), answer)
+        n_drops = int(re.search(r"(\d+) datagrams were dropped here", answer.out)[1])
+        n_read = 0
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while sock.recv(10):
+                n_read += 1
+        expect_equal(n_drops + n_read, 101, answer)
+        close(sock, other)
+
+
+@case
+def address_and_port():
+    """an address with its port is told of, and what listens at another one is"""
+    with world(*ETH, addresses=ETH_ADDRESSES):
+        socks = [listen("::", 80, v6only=False, reuseport=True), listen("127.0.0.1", 80, reuseport=True),
+                 listen("127.0.0.1", 4001)]
+        expect_lines(explain("192.168.1.241:80"), "What is sent to 192.168.1.241:80 goes to [::]:80 (python3).")
+        expect_lines(explain("127.0.0.1:80"), "What is sent to 127.0.0.1:80 goes to 127.0.0.1:80 (python3).")
+        expect_lines(explain("[2001:db8::241]:80"),
+                     "What is sent to [2001:db8::241]:80 goes to [::]:80 (python3).")
+        answer = explain("192.168.1.241:4001", status=1)
+        expect_lines(answer, 'Nothing listens there: no listener matches "192.168.1.241:4001".',
+                     "The port is open all the same, but not to what was asked for: what listens there is told "
+                     "of below.", "TCP port 4001 answers IPv4 only, from this host only.")
+        expect_lines(explain("192.0.2.77:80", status=1), "192.0.2.77 is no address of this host: what is sent "
+                     "there does not come to any socket here.")
+        close(*socks)
+
+
+@case
+def bound_alone():
+    """what is bound and does not listen is told where nothing listens"""
+    with world():
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 4001))
+        answer = explain("4001", status=1)
+        expect(answer.out.startswith('Nothing listens there: no listener matches "4001".\n'), answer)
+        if " is bound, but does not listen" not in answer.out:
+            raise Skip("this kernel does not tell of sockets that are bound alone (Linux 6.8 does)")
+        expect_lines(answer, "127.0.0.1:4001 is bound, but does not listen: nobody can connect to it.")
+        close(sock)
+
+
+@case
+def hidden_process():
+    """a process that may not be seen is not said to listen nowhere"""
+    needs_real_root()
+    with world():
+        sock = listen("127.0.0.1", 4001)
+        prefix = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all"]
+        answer = explain("nginx", prefix=prefix, status=3)
+        expect(answer.out.startswith("Whether anything listens there is not certain"), answer)
+        close(sock)
 
 
 @case

@@ -33,6 +33,7 @@ static const char *const files[] = {
 	"net/if_inet6",
 	"sys/net/ipv6/bindv6only",
 	"sys/kernel/hostname",
+	"net/netstat",
 	"self/mountinfo",
 	"7/net/sockstat",
 };
@@ -108,7 +109,8 @@ static void make_trees(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hark_query query = { .details = HARK_DETAIL_ANSWERS, .all_states = true };
+	struct hark_query query = { .details = HARK_DETAIL_ANSWERS | HARK_DETAIL_DROPS,
+				    .all_states = true };
 	struct hark_source source = { .ops = &refusing_ops, .sys_fd = -1 };
 	struct hark_snapshot *snapshot;
 	struct hark_error error;

@@ -19,7 +19,7 @@ ALL_STATES = 4
 # The first byte of an input of the proc target is the place of its file in this list.
 PROC_FILES = ["net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/raw", "net/raw6", "net/icmp",
               "net/sctp/eps", "net/fib_trie", "net/if_inet6", "sys/net/ipv6/bindv6only",
-              "sys/kernel/hostname", "self/mountinfo", "7/net/sockstat"]
+              "sys/kernel/hostname", "net/netstat", "self/mountinfo", "7/net/sockstat"]
 SCTP = b""" ENDPT     SOCK   STY SST HBKT LPORT   UID INODE LADDRS
 0000000012345678 00000000abcdef01 2   10  9    9899    33 2001 192.0.2.7 10.0.0.7
 (____ptrval____) (____ptrval____) 2   10  9    9900    33 2002 \
@@ -31,6 +31,11 @@ MOUNTINFO = rb"""22 28 0:20 / /sys rw,nosuid - sysfs sysfs rw
 122 25 0:4 mnt:[4026532347] /run/x rw - nsfs nsfs rw
 123 25 0:4 net:[4026532345] /run/docker/netns/default rw shared:1 master:2 - nsfs nsfs rw
 124 25 0:4 net:[40265 x rw - nsfs nsfs rw
+"""
+NETSTAT = b"""TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPHPHits
+TcpExt: 0 12 15 1234567
+IpExt: InNoRoutes
+IpExt: 0
 """
 SOCKSTAT = b"""sockets: used 12
 TCP: inuse 5 orphan 0 tw 0 alloc 6 mem 1
@@ -148,7 +153,7 @@ def main():
     netlink_seed("made-up", 0, made_up())
     seed("unix", "made-up", UNIX)
     seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
-    for name, content in (("self/mountinfo", MOUNTINFO), ("7/net/sockstat", SOCKSTAT)):
+    for name, content in (("net/netstat", NETSTAT), ("self/mountinfo", MOUNTINFO), ("7/net/sockstat", SOCKSTAT)):
         seed("proc", name.split("/")[-1], bytes([PROC_FILES.index(name)]) + content)
     for number, content in enumerate(STATE_FILES):
         seed("containers", f"{number}", bytes([number]) +

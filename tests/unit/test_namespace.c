@@ -165,12 +165,52 @@ static void test_name(void **state)
 	assert_string_equal(collect(world)->name, "blue");
 }
 
+/* "12 15", or "unknown", of what stands in /proc/net/netstat. */
+static void check_drops(struct world *world, const char *text, const char *expected)
+{
+	struct hark_namespace namespace = { .has_counters = false };
+	char told[64] = "unknown";
+
+	fixture_write(world->kernel.source.proc_fd, "net/netstat", text);
+	collect_drops(&world->kernel.source, &namespace);
+	if (namespace.has_counters)
+		snprintf(told, sizeof(told), "%llu %llu",
+			 (unsigned long long)namespace.listen_overflows,
+			 (unsigned long long)namespace.listen_drops);
+	assert_string_equal(told, expected);
+}
+
+/* Values by the names above them, wherever they stand; a file that is cut or odd tells nothing. */
+static void test_drops(void **state)
+{
+	struct world *world = *state;
+	struct hark_namespace namespace = { .has_counters = false };
+
+	collect_drops(&world->kernel.source, &namespace);
+	assert_false(namespace.has_counters);
+	check_drops(world, "TcpExt: A ListenOverflows ListenDrops B\nTcpExt: 1 12 15 2\n", "12 15");
+	check_drops(world, "TcpExt: ListenDrops ListenOverflows\nTcpExt: 15 12", "12 15");
+	check_drops(world,
+		    "Other: ListenDrops\nOther: 7\nTcpExt: ListenOverflows ListenDrops\n"
+		    "TcpExt: 0 18446744073709551615\nTcpExt: 9 9\n",
+		    "0 18446744073709551615");
+	check_drops(world, "", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows ListenDrops\n", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows ListenDrops\nTcpExt: 12", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows ListenDrops\nTcpExt: 12 \n", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows\nTcpExt: 12 15\n", "unknown");
+	check_drops(world, "TcpExt: ListenOverflow ListenDropsX\nTcpExt: 12 15\n", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows ListenDrops\nTcpExt: 12 -1\n", "unknown");
+	check_drops(world, "TcpExt: ListenOverflows ListenDrops\nTcpExt: 12 18446744073709551616\n",
+		    "unknown");
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_usual),   TEST(test_switches),  TEST(test_no_ipv6),
-		TEST(test_nothing), TEST(test_bad_links), TEST(test_name),
+		TEST(test_usual),     TEST(test_switches), TEST(test_no_ipv6), TEST(test_nothing),
+		TEST(test_bad_links), TEST(test_name),     TEST(test_drops),
 	};
 
 	return cmocka_run_group_tests_name("namespace", tests, NULL, NULL);
