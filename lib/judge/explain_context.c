@@ -151,8 +151,8 @@ static void tell_known_holders(struct hark_explanation *x, const struct alike *a
 			is_complete ?
 				"" :
 				" There may be other holders, which cannot be seen from here.",
-			n_unheld ? say(x, " Of the sockets, %u have no holder that can be seen.",
-				       n_unheld) :
+			n_unheld ? say(x, " Of the sockets, %u %s no holder that can be seen.",
+				       n_unheld, n_unheld == 1 ? "has" : "have") :
 				   ""),
 		    say(x, "/proc/%u/fd/%u is socket:[%u]", process_of(x, range.first)->pid,
 			holder->fd, socket_at(x, holder->socket)->inode));

@@ -90,8 +90,11 @@ static bool is_local(const struct hark_explanation *x, const struct hark_addr *a
 	return !is_known;
 }
 
-static void tell_foreign(struct hark_explanation *x)
+/* Whether some address was asked about that is not of this host. */
+static bool tell_foreign(struct hark_explanation *x)
 {
+	bool is_any = false;
+
 	for (uint32_t t = 0; t < x->selection->terms.n; t++) {
 		const struct term *term = &x->selection->terms.items[t];
 		char text[HARK_ADDR_TEXT_SIZE];
@@ -107,7 +110,9 @@ static void tell_foreign(struct hark_explanation *x)
 			    "any socket here.",
 			    text),
 			say(x, "rtnetlink: nothing in the local table holds %s", text));
+		is_any = true;
 	}
+	return is_any;
 }
 
 /* Who holds them may not be seen, and the selection goes by that. */
@@ -121,6 +126,19 @@ static uint32_t count_hidden(const struct hark_explanation *x)
 		n += socket_at(x, i)->is_listener && socket_at(x, i)->holders == HARK_DENIED &&
 		     selection_matches_early(x->selection, x->snapshot, i);
 	return n;
+}
+
+/* Whether a table of sockets is not there as a whole: what is missing may be what was asked for. */
+static bool lacks_sockets(const struct hark_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->notes.n; i++) {
+		const struct hark_note *note = &snapshot->notes.items[i];
+
+		if (note->what == HARK_NOTE_SOCKETS && !note->is_debug &&
+		    note->why != HARK_NOTE_FALLBACK && note->why != HARK_NOTE_METHOD)
+			return true;
+	}
+	return false;
 }
 
 /* What becomes of packets to the port; where it is open to others, that is told with it. */
@@ -159,6 +177,7 @@ static void tell_elsewhere(struct hark_explanation *x)
 
 void tell_nothing(struct hark_explanation *x)
 {
+	bool is_short = lacks_sockets(x->snapshot);
 	uint32_t n_hidden;
 
 	if (!x->selection || selection_takes_all(x->selection, UINT32_MAX) ||
@@ -168,7 +187,15 @@ void tell_nothing(struct hark_explanation *x)
 	for (uint32_t i = 0; i < x->snapshot->sockets.n; i++)
 		x->is_near |= is_near(x, i);
 	n_hidden = count_hidden(x);
-	if (n_hidden)
+	if (is_short)
+		add_finding(
+			x, HARK_FINDING_HEADLINE, "undecided", HARK_NONE,
+			say(x,
+			    "Whether anything listens there is not certain: no listener that was "
+			    "read%s, but not all sockets could be read.",
+			    wanted_text(x)),
+			"the notes on what could not be read");
+	else if (n_hidden)
 		add_finding(
 			x, HARK_FINDING_HEADLINE, "undecided", HARK_NONE,
 			say(x,
@@ -180,8 +207,8 @@ void tell_nothing(struct hark_explanation *x)
 		add_finding(x, HARK_FINDING_HEADLINE, "nothing-listens", HARK_NONE,
 			    say(x, "Nothing listens there: no listener%s.", wanted_text(x)),
 			    "sock_diag: none of the listeners that it tells of matches");
-	tell_foreign(x);
-	tell_refusal(x);
+	if (!tell_foreign(x) && !is_short)
+		tell_refusal(x);
 	if (x->is_near)
 		add_finding(
 			x, HARK_FINDING_PART, "near-miss", HARK_NONE,

@@ -65,6 +65,9 @@ struct hark_snapshot *story_begin(const char *settings)
 	namespace->n_places = snapshot->places.n;
 	for (size_t i = 0; i < n_story_processes; i++)
 		*array_push(&snapshot->processes) = story_processes[i].process;
+	if (has(settings, "unread-sockets"))
+		must(snapshot_note(snapshot, HARK_NOTE_SOCKETS, HARK_NOTE_FAILED, -EIO,
+				   "tcp sockets of family inet could not be read") == 0);
 	if (has(settings, "elsewhere"))
 		snapshot->elsewhere = (struct hark_elsewhere){ 3, 12 };
 	return snapshot;

@@ -34,7 +34,7 @@ struct story {
 	const char *name;
 	struct given sockets[5];
 	const char *words[8]; /* that are said, in a text or in what it rests on */
-	/* "bindv6only", "disabled", "sk_lookup", "overflows", "elsewhere" */
+	/* "bindv6only", "disabled", "sk_lookup", "overflows", "elsewhere", "unread-sockets" */
 	const char *settings;
 	const char *selectors; /* words with blanks between, "-4" among them; NULL: all is meant */
 };

@@ -161,7 +161,7 @@ static const struct {
 	{ "nothing-listens", "nothing-listens", "undecided" },
 	{ "undecided", "undecided", "nothing-listens" },
 	{ "not-local", "foreign-address", "other-address" },
-	{ "refused", "nothing-listens", "other-address" },
+	{ "refused", "nothing-listens", "unread-sockets" },
 	{ "near-miss", "other-address", "nothing-listens" },
 	{ "namespaces-unread", "nothing-listens", "bound-not-listening" },
 	{ "ipv6-disabled", "ipv6-disabled", "ipv6-disabled-ipv4" },
