@@ -241,13 +241,16 @@ static int note_things(struct hark_snapshot *snapshot, uint32_t n, enum hark_not
 	return snapshot_note_things(snapshot, HARK_NOTE_HOLDERS, why, error, n, one, many);
 }
 
+/* -EPERM where links alone were denied, as they are to a root without CAP_SYS_PTRACE. */
 static int note_denied(struct hark_snapshot *snapshot, const struct holders_found *found)
 {
+	int error = found->was_shut ? -EACCES : -EPERM;
+
 	if (geteuid() == 0)
-		return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+		return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, error,
 				   "one process could not be looked into, not even as root",
 				   "processes could not be looked into, not even as root");
-	return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+	return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, error,
 			   "one process may not be looked into; run as root to see every holder",
 			   "processes may not be looked into; run as root to see every holder");
 }

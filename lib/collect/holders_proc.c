@@ -295,6 +295,7 @@ static void visit_process(struct worker *worker, uint32_t *pid)
 		visit_tasks(worker, pid);
 		*pid = 0;
 	} else if (r < 0) {
+		worker->found.was_shut |= fd == -EACCES;
 		take_failure(worker, pid, r);
 	}
 }
@@ -420,6 +421,7 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	if (part->error)
 		whole->error = part->error;
 	whole->hit_limit |= part->hit_limit;
+	whole->was_shut |= part->was_shut;
 	whole->saw_socket |= part->saw_socket;
 	return 0;
 }
