@@ -481,10 +481,12 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 	if (way == HARK_HOLDERS_AUTO && (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
 								  !prospect->has_namespaces)))
 		return NULL;
-	question.first = prospect->has_connections || prospect->has_unix ||
-					 n_files < FILES_WORTH_MARKS ?
-				 WALK_TABLES :
-				 WALK_MARKS;
+	/* Only `marks` sees listeners in a namespace that cannot be entered. */
+	question.first =
+		prospect->has_connections || prospect->has_unix ||
+				(n_files < FILES_WORTH_MARKS && !prospect->has_namespaces) ?
+			WALK_TABLES :
+			WALK_MARKS;
 	if (way > HARK_HOLDERS_BPF) {
 		question.first = WALK_MARKS + (way - HARK_HOLDERS_BPF_MARKS);
 		question.is_only = true;
