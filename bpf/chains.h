@@ -11,7 +11,7 @@
 /* Buckets of a hash table at a time. */
 #define BATCH_BYTES sizeof(memory.buckets)
 #define STEPS_MAX   (1 << 23)
-/* Chains that are gone through again. */
+/* Chains that are gone through again; with more, something was not seen. */
 #define RETURNS_MAX 1024
 
 /* The includer's: what to do with what hangs in a chain by this node. */
@@ -131,9 +131,12 @@ static long search(__u64 i, void *data)
 		return 0;
 	}
 	chains->at = BATCH_BYTES;
-	chains->is_done = !next_table(chains);
+	if (!next_table(chains)) {
+		chains->is_done = chains->n_returns < RETURNS_MAX;
+		return 1;
+	}
 	chains->n_buckets = chains->n;
-	return chains->is_done;
+	return 0;
 }
 
 /* Whether all was seen. */

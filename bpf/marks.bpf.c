@@ -77,16 +77,10 @@ static __always_inline int next_table(struct bpf_chains *chains)
 static long visit_slot(__u64 i, void *data)
 {
 	struct file *file = memory.slots[i & (BITS_OF_A_WORD - 1)];
-	struct inode *node = NULL;
-	unsigned long inode = 0;
 
-	if (!may_have(&memory.files, (__u64)file) || !file)
-		return 0;
-	/* Another file may have taken its place since. */
-	READ(node, file, f_inode);
-	READ(inode, node, i_ino);
-	if (may_have(&memory.wanted, inode))
-		take_find(inode, memory.walk.base + i);
+	/* Many files have a mark's hash, and another may have taken a marked one's place since. */
+	if (may_have(&memory.files, (__u64)file))
+		visit_file(file, memory.walk.base + i);
 	return 0;
 }
 

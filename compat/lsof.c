@@ -177,6 +177,7 @@ static void put_marker(const struct lsof *lsof, struct out *out)
 /* Those that -i4 left out though IPv4 reaches them: one line, for a person. */
 static void tell_left_out(const struct lsof *lsof, uint32_t n, int argc, char **argv)
 {
+	const char *front = strcmp(program_invocation_short_name, "lsof") == 0 ? "" : "hark ";
 	struct out words;
 
 	if (!n)
@@ -187,9 +188,9 @@ static void tell_left_out(const struct lsof *lsof, uint32_t n, int argc, char **
 		out_text(&words, argv[i]);
 	}
 	compat_complain(lsof->name,
-			n == 1 ? "%u IPv6 socket not shown also answers IPv4: %s --truth%.*s" :
-				 "%u IPv6 sockets not shown also answer IPv4: %s --truth%.*s",
-			n, lsof->name, (int)words.n, words.bytes ? words.bytes : "");
+			n == 1 ? "%u IPv6 socket not shown also answers IPv4: %slsof --truth%.*s" :
+				 "%u IPv6 sockets not shown also answer IPv4: %slsof --truth%.*s",
+			n, front, (int)words.n, words.bytes ? words.bytes : "");
 	out_fini(&words);
 }
 

@@ -20,7 +20,7 @@ enum {
 
 #define STATUS_UNREAD 3 /* ours: there is no answer */
 
-/* "PID/name" is cut so that it fits; all of the name is in that many bytes of the command line. */
+/* "PID/name" is cut so that it fits; the reference reads that many bytes of the command line. */
 #define PROGRAM_WIDTH    20
 #define COMMAND_LINE_MAX 511
 
@@ -67,12 +67,12 @@ void netstat_print_left(struct out *out, int64_t number, unsigned int width)
 }
 
 /* The name is the first argument, of a path what is behind the last slash. */
-static size_t take_program(const struct hark_process *process, const char **ret)
+static size_t take_program(const struct hark_process *process, bool is_cut, const char **ret)
 {
 	const char *name = process->command_line ? process->command_line : "", *slash;
 	size_t length = process->argument0_length;
 
-	if (length > COMMAND_LINE_MAX)
+	if (is_cut && length > COMMAND_LINE_MAX)
 		length = COMMAND_LINE_MAX;
 	if (length && name[0] == '/') {
 		slash = memrchr(name, '/', length);
@@ -106,7 +106,7 @@ void netstat_print_programs(struct netstat *netstat, uint32_t first_holder, uint
 		if (last)
 			out_char(&netstat->out, ',');
 		pid_length = (size_t)(text_put_u64(pid, process->pid) - pid);
-		name_length = take_program(process, &name);
+		name_length = take_program(process, is_cut, &name);
 		if (is_cut && pid_length + 1 + name_length > PROGRAM_WIDTH - 1)
 			name_length = PROGRAM_WIDTH - 1 - pid_length - 1;
 		out_bytes(&netstat->out, pid, pid_length);
@@ -221,11 +221,10 @@ static int take_wanted(const struct netstat_options *options, struct hark_snapsh
 	struct hark_query query = { .kernel_order = !options->truth,
 				    .holders_way = compat_holders_way() };
 
-	if (options->programs)
-		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE;
 	/* The reference looks into processes before it knows of any socket. */
-	if (options->programs && geteuid() != 0)
-		query.details |= HARK_DETAIL_DENIALS;
+	if (options->programs)
+		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_COMMAND_LINE |
+				 HARK_DETAIL_DENIALS;
 	if (options->truth)
 		query.details |= HARK_DETAIL_ANSWERS;
 	if (netstat_wants(options, NETSTAT_UNIX))
@@ -278,6 +277,7 @@ static void tell_hidden(const struct netstat *netstat, char **argv)
 	out_fini(&out);
 }
 
+/* Whether lists of descriptors were denied. Of links that were, the reference says nothing. */
 static bool was_denied(const struct hark_snapshot *snapshot)
 {
 	const struct hark_note *note;
@@ -288,10 +288,7 @@ static bool was_denied(const struct hark_snapshot *snapshot)
 	return false;
 }
 
-/*
- * Said as the reference says it, for scripts that look for it. To a root without CAP_SYS_PTRACE
- * only the links are denied, of which it says nothing.
- */
+/* Said as the reference says it, for scripts that look for it. */
 static void tell_denied(const struct hark_snapshot *snapshot)
 {
 	if (was_denied(snapshot) && hark_snapshot_saw_socket(snapshot))
@@ -317,7 +314,7 @@ static int list(struct netstat *netstat)
 		return STATUS_UNREAD;
 	}
 	netstat->snapshot = snapshot;
-	if (netstat->options->programs && geteuid() != 0)
+	if (netstat->options->programs)
 		tell_denied(snapshot);
 	status = print_tables(netstat);
 	r = out_flush(&netstat->out);

@@ -6,6 +6,7 @@
  */
 #include "netstat.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -145,7 +146,7 @@ static int help(struct parser *parser)
 	out_text(&out, "netstat [OPTIONS]\nsockets as netstat of net-tools shows them, by hark\n\n"
 		       "Options:\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
-		bool has_letter = rows[i].value >= '0' && rows[i].value <= 'z';
+		bool has_letter = rows[i].value < TRUTH && isalnum(rows[i].value);
 		char text[40];
 
 		if (!rows[i].help)

@@ -241,13 +241,16 @@ static int note_things(struct hark_snapshot *snapshot, uint32_t n, enum hark_not
 	return snapshot_note_things(snapshot, HARK_NOTE_HOLDERS, why, error, n, one, many);
 }
 
+/* -EPERM where links alone were denied, as they are to a root without CAP_SYS_PTRACE. */
 static int note_denied(struct hark_snapshot *snapshot, const struct holders_found *found)
 {
+	int error = found->was_shut ? -EACCES : -EPERM;
+
 	if (geteuid() == 0)
-		return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+		return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, error,
 				   "one process could not be looked into, not even as root",
 				   "processes could not be looked into, not even as root");
-	return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, -EACCES,
+	return note_things(snapshot, found->n_denied, HARK_NOTE_PERMISSION, error,
 			   "one process may not be looked into; run as root to see every holder",
 			   "processes may not be looked into; run as root to see every holder");
 }
@@ -478,10 +481,12 @@ struct walk *holders_begin(struct hark_source *source, enum hark_holders_way way
 	if (way == HARK_HOLDERS_AUTO && (!may_use_bpf(source) || (n_files < FILES_WORTH_A_PROGRAM &&
 								  !prospect->has_namespaces)))
 		return NULL;
-	question.first = prospect->has_connections || prospect->has_unix ||
-					 n_files < FILES_WORTH_MARKS ?
-				 WALK_TABLES :
-				 WALK_MARKS;
+	/* Only `marks` sees listeners in a namespace that cannot be entered. */
+	question.first =
+		prospect->has_connections || prospect->has_unix ||
+				(n_files < FILES_WORTH_MARKS && !prospect->has_namespaces) ?
+			WALK_TABLES :
+			WALK_MARKS;
 	if (way > HARK_HOLDERS_BPF) {
 		question.first = WALK_MARKS + (way - HARK_HOLDERS_BPF_MARKS);
 		question.is_only = true;

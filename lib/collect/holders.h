@@ -46,6 +46,7 @@ struct holders_found {
 	bool hides_1;           /* process 1 was not looked at */
 	bool is_partial;        /* some kinds of sockets were not looked for */
 	bool hit_limit;         /* finds were left out */
+	bool was_shut;          /* by /proc: some list of descriptors could not even be opened */
 	bool saw_socket;        /* by /proc: some descriptor is a socket, of whatever kind */
 	bool hit_budget;        /* texts were left out */
 };

@@ -5,9 +5,10 @@
  * kernel makes an inode for each descriptor, and half into reading the link; nothing but more
  * threads makes it faster.
  *
- * The threads of a process share one table as a rule, and their tables are not looked at. Only
- * when a socket had no holder in the end does a second pass look for threads that have a table of
- * their own (unshare(CLONE_FILES)), or whose leader has gone before them.
+ * The threads of a process share one table as a rule. A second pass looks for those that have a
+ * table of their own (unshare(CLONE_FILES)), or whose leader has gone before them: where the kernel
+ * tells which share one; else it has to read them all, and does so for sockets alone that had no
+ * holder in the end.
  */
 #include "holders.h"
 
@@ -61,7 +62,7 @@ struct pass {
 	uint32_t n_pids;
 	const bool *is_held; /* by number of inode: not looked for any more; NULL: look for all */
 	uint32_t finds_max;  /* a thread */
-	bool may_compare;    /* the pids of this /proc are our own */
+	bool may_compare;    /* the kernel tells which tasks share a table */
 	bool wants_members;  /* which namespaces processes are in */
 	struct worker *workers[THREADS_MAX]; /* the first is this thread's own */
 	uint32_t n_allowed;                  /* threads in all */
@@ -190,9 +191,9 @@ static void take_failure(struct worker *worker, uint32_t *pid, int error)
 }
 
 /* Whether two tasks have one table; false also where the kernel does not say. */
-static bool share_table(const struct pass *pass, uint32_t a, uint32_t b)
+static bool share_table(uint32_t a, uint32_t b)
 {
-	return pass->may_compare && syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0) == 0;
+	return syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0) == 0;
 }
 
 /*
@@ -201,6 +202,7 @@ static bool share_table(const struct pass *pass, uint32_t a, uint32_t b)
  */
 static int visit_tasks_of(struct worker *worker, uint32_t pid, int tasks_fd)
 {
+	bool may_compare = worker->pass->may_compare;
 	uint64_t tid;
 	uint32_t last = 0;
 	ssize_t length;
@@ -214,8 +216,8 @@ static int visit_tasks_of(struct worker *worker, uint32_t pid, int tasks_fd)
 
 			entry = (const void *)(worker->tasks + at);
 			if (!text_to_u64(entry->d_name, INT32_MAX, &tid) || tid == pid ||
-			    share_table(worker->pass, pid, (uint32_t)tid) ||
-			    (last && share_table(worker->pass, last, (uint32_t)tid)))
+			    (may_compare && (share_table(pid, (uint32_t)tid) ||
+					     (last && share_table(last, (uint32_t)tid)))))
 				continue;
 			last = (uint32_t)tid;
 			snprintf(path, sizeof(path), "%u/fd", last);
@@ -295,6 +297,7 @@ static void visit_process(struct worker *worker, uint32_t *pid)
 		visit_tasks(worker, pid);
 		*pid = 0;
 	} else if (r < 0) {
+		worker->found.was_shut |= fd == -EACCES;
 		take_failure(worker, pid, r);
 	}
 }
@@ -369,13 +372,16 @@ static int run(struct pass *pass, void (*visit)(struct worker *worker, uint32_t 
 	return error;
 }
 
-static int run_for_unheld(struct pass *pass)
+static int run_for_threads(struct pass *pass)
 {
 	const struct holders_question *question = pass->question;
-	bool *is_held = calloc(question->inodes->n, sizeof(*is_held));
+	bool *is_held;
 	uint32_t n_held = 0;
 	int r = 0;
 
+	if (pass->may_compare)
+		return run(pass, visit_tasks);
+	is_held = calloc(question->inodes->n, sizeof(*is_held));
 	if (!is_held)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < pass->n_allowed && pass->workers[i]; i++) {
@@ -420,6 +426,7 @@ static int merge(struct holders_found *whole, struct holders_found *part)
 	if (part->error)
 		whole->error = part->error;
 	whole->hit_limit |= part->hit_limit;
+	whole->was_shut |= part->was_shut;
 	whole->saw_socket |= part->saw_socket;
 	return 0;
 }
@@ -453,6 +460,7 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 			     .proc_fd = question->source->proc_fd,
 			     .n_allowed = count_cpus() };
 	uint32_t only_pid = question->only_pid;
+	bool has_our_numbers;
 	int r = 0;
 
 	if (only_pid) {
@@ -465,13 +473,14 @@ int holders_by_proc(const struct holders_question *question, struct holders_foun
 		return r;
 	pass.wants_members = !only_pid && may_tell_elsewhere(question->snapshot);
 	pass.finds_max = ROWS_MAX / pass.n_allowed;
-	pass.may_compare = process_numbers_are_ours(pass.proc_fd);
+	has_our_numbers = process_numbers_are_ours(pass.proc_fd);
+	pass.may_compare = has_our_numbers && share_table((uint32_t)getpid(), (uint32_t)getpid());
 	/* A PID namespace always has a process 1. */
-	ret->hides_others = pass.may_compare && !lists(&pass, 1);
+	ret->hides_others = has_our_numbers && !lists(&pass, 1);
 	pass.workers[0] = new_worker(&pass);
 	r = pass.workers[0] ? run(&pass, visit_process) : -ENOMEM;
 	if (r >= 0)
-		r = run_for_unheld(&pass);
+		r = run_for_threads(&pass);
 	for (uint32_t i = 0; i < pass.n_allowed && pass.workers[i]; i++) {
 		struct worker *worker = pass.workers[i];
 

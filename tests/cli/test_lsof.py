@@ -163,8 +163,8 @@ def truth():
 def left_out():
     """a person is told what -i4 left out, by one line on a terminal"""
     with dual():
-        two = "lsof: 2 IPv6 sockets not shown also answer IPv4: lsof --truth "
-        one = "lsof: 1 IPv6 socket not shown also answers IPv4: lsof --truth "
+        two = "lsof: 2 IPv6 sockets not shown also answer IPv4: hark lsof --truth "
+        one = "lsof: 1 IPv6 socket not shown also answers IPv4: hark lsof --truth "
         for words, wanted in (
             (("-nP", "-i4"), two + "-nP -i4\n"),
             (("-i4TCP:80", "-nP"), two + "-i4TCP:80 -nP\n"),

@@ -83,6 +83,7 @@ def help_and_manual():
     expect_equal(answer.err, "")
     names = re.findall(r"^  (?:(-\w),)? +(--[\w-]+)", answer.out, re.M)
     expect_equal(len(names), len(set(names)), names)
+    expect_equal(len(names), len(re.findall(r" --[a-z]", answer.out)), answer)
     text = (ROOT / "man/hark-netstat.1.scd").read_text(encoding="utf-8")
     for pair in names:
         for name in filter(None, pair):
@@ -108,7 +109,7 @@ def truth():
 @case
 def all_of_the_holders():
     """--truth names all holders and cuts neither names nor addresses"""
-    address, name = "fd00:1111:2222:3333:4444:5555:6666:7777", "a name of more than nineteen"
+    address, name = "fd00:1111:2222:3333:4444:5555:6666:7777", "a name of more than nineteen" + " and of 511" * 50
     with world(settings={"ipv6/ip_nonlocal_bind": 1}), listen(address, 8080) as sock:
         os.set_inheritable(sock.fileno(), True)
         with subprocess.Popen([name], executable="/bin/cat", stdin=subprocess.PIPE,

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/cli"), str(ROOT / "tests/bench")]
 import harness  # noqa: E402 (the path comes first)
 import worlds  # noqa: E402
+from netns import Netns  # noqa: E402
 
 # By name, the options that force each; the first is what the others are compared with.
 WAYS = {
@@ -44,6 +45,7 @@ REFUSALS = {
     "without BTF": ("unshare", "--mount", "sh", "-c",
                     'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"),
 }
+FIRST_PID_NAMESPACE = "pid:[4026531836]"
 CANNOT = 77  # exit status of a generator
 
 
@@ -177,6 +179,21 @@ def check_small(way):
             check_same(view, way, lines, is_whole, is_own)
 
 
+def check_unreachable(way):
+    """A namespace that nothing but a socket keeps cannot be entered, and that is said."""
+    if os.readlink("/proc/self/ns/pid") != FIRST_PID_NAMESPACE:
+        raise harness.Skip("in a PID namespace those of others cannot be told from such")
+    other = Netns()
+    with other:
+        kept = harness.listen("127.0.0.1", 4006)
+    other.close()
+    answer = harness.hark("--json", "-A", *WAYS[way])
+    harness.expect(other.inode not in [row["netns"] for row in answer.sockets], answer)
+    said = [note["detail"] for note in answer.document["notes"] if note["what"] == "namespaces"]
+    harness.expect(any("nothing leads into" in text for text in said), said)
+    kept.close()
+
+
 def check_refused(prefix):
     """Those who debug are told why BPF did not do it, and /proc has all that there is."""
     with Made("growing", "HOLDINGS") as world:
@@ -211,6 +228,9 @@ def main():
             add_case(f"{name}, by {way}{where}", check, name, way)
         if not is_inner:
             add_case(f"worldgen small, by {way}", check_small, way)
+    for way in () if is_inner else ("bpf", "bpf-marks"):
+        if not why_not(way):
+            add_case(f"a namespace without a way in, by {way}", check_unreachable, way)
     if not is_inner:
         for what, prefix in REFUSALS.items():
             add_case(f"{what}: /proc answers", check_refused, prefix)

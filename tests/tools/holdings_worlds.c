@@ -301,12 +301,16 @@ static void hold_by_thread(int fd)
 	stand();
 }
 
-/* owntable: by a thread that has a table of its own, and not by the others. */
+/* owntable: by a thread that has a table of its own, not by the others; by a process besides. */
 static void make_owntable(void)
 {
 	int fd = listen_here();
 
 	is_held(start(hold_by_thread, fd, 0), 77);
+	close(fd);
+	fd = listen_here();
+	is_held(start(hold_by_thread, fd, 0), 77);
+	is_held(start(just_stand, fd, 0), fd);
 	close(fd);
 }
 
