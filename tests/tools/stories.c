@@ -182,6 +182,22 @@ static void add_queues(struct hark_snapshot *snapshot, struct hark_socket *socke
 						    0;
 }
 
+static void add_holder(struct hark_snapshot *snapshot, uint32_t socket, uint32_t process)
+{
+	const struct hark_process *fronted = &story_processes[process].fronted;
+	struct hark_process *holder = &snapshot->processes.items[process];
+
+	*array_push(&snapshot->holders) =
+		(struct hark_holder){ .socket = socket, .process = process, .fd = 3 };
+	if (!fronted->runtime)
+		return;
+	holder->fronts = true;
+	must(hash_put(&snapshot->fronted_by_holder,
+		      rows_holder_key(&snapshot->sockets.items[socket], holder),
+		      snapshot->fronted.n) == 0);
+	*array_push(&snapshot->fronted) = *fronted;
+}
+
 static void add_holders(struct hark_snapshot *snapshot, uint32_t i, const struct given *given)
 {
 	struct hark_socket *socket = &snapshot->sockets.items[i];
@@ -203,8 +219,7 @@ static void add_holders(struct hark_snapshot *snapshot, uint32_t i, const struct
 	for (const char *letter = given->holders; *letter; letter++)
 		for (uint32_t p = 0; p < n_story_processes; p++)
 			if (story_processes[p].letter == *letter)
-				*array_push(&snapshot->holders) =
-					(struct hark_holder){ .socket = i, .process = p, .fd = 3 };
+				add_holder(snapshot, i, p);
 }
 
 void story_add(struct hark_snapshot *snapshot, const struct given *given)

@@ -42,6 +42,7 @@ struct story {
 struct story_process {
 	char letter;
 	struct hark_process process;
+	struct hark_process fronted; /* what it holds its sockets for; without a runtime: nothing */
 };
 
 struct story_activation {

@@ -144,6 +144,7 @@ static const struct {
 	{ "holders", "founding", "hidden-holders" },
 	{ "since", "founding", "udp" },
 	{ "activation", "activation", "activation-hints" },
+	{ "fronts", "fronted", "founding" },
 	{ "holders-denied", "hidden-holders", "founding" },
 	{ "no-holder", "ipv6-disabled", "founding" },
 	{ "holders-unknown", "not-local", "founding" },
