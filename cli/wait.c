@@ -45,7 +45,7 @@ struct wait {
 	struct hark_selection *shown;     /* what is told in the end */
 	uint32_t need;                    /* families, 1 << enum hark_family: each of them; or */
 	uint32_t any_of;                  /* one of these, if need is 0 */
-	uint64_t deadline_ns, stable_ns;
+	uint64_t timeout_ns, stable_ns;
 	struct hark_glance seen;         /* when the last snapshot was taken */
 	uint64_t rested_ns, look_due_ns; /* when a snapshot may, and shall, be taken again */
 	struct hark_snapshot *snapshot;  /* the last; NULL: none was needed yet */
@@ -166,11 +166,17 @@ static int conclude(struct wait *wait, const struct hark_snapshot *snapshot)
 	return 0;
 }
 
+static int fail(const char *why)
+{
+	complain("%s", why);
+	return STATUS_FAILED;
+}
+
 /* 0 or a status. */
 static int take(struct wait *wait, const struct hark_query *query)
 {
 	struct hark_snapshot *snapshot;
-	struct hark_error error = { .text = "memory ran out" };
+	struct hark_error error;
 	uint64_t used_ns = used_cpu_ns(), now;
 	int r = hark_snapshot_take(query, &snapshot, &error);
 
@@ -179,10 +185,8 @@ static int take(struct wait *wait, const struct hark_query *query)
 		wait->snapshot = snapshot;
 		r = conclude(wait, snapshot);
 	}
-	if (r < 0) {
-		complain("%s", error.text);
-		return STATUS_FAILED;
-	}
+	if (r < 0)
+		return fail(r == -ENOMEM ? strerror(ENOMEM) : error.text);
 	used_ns = used_cpu_ns() - used_ns;
 	now = query_clock_ns();
 	wait->rested_ns = now + used_ns * LOOK_SHARE;
@@ -192,31 +196,40 @@ static int take(struct wait *wait, const struct hark_query *query)
 	return 0;
 }
 
+/* Some namespaces come to light by the search for holders alone. */
+static struct hark_query query_of(const struct wait *wait, const struct hark_selection *selection)
+{
+	const struct options *options = wait->options;
+	bool has_holders = options->all_namespaces && options->holders != HOLDERS_NONE;
+
+	return (struct hark_query){
+		.details = HARK_DETAIL_ANSWERS | (has_holders ? HARK_DETAIL_HOLDERS : 0),
+		.selection = selection,
+		.all_namespaces = options->all_namespaces,
+		.holders_way = query_holders_way(options),
+	};
+}
+
 /*
  * Looks, by as little as will do; `is_last`: there is no other time. 0 or a status. Other network
  * namespaces cannot be glanced at.
  */
 static int look(struct wait *wait, bool is_last)
 {
-	struct hark_query query = { .details = HARK_DETAIL_ANSWERS,
-				    .selection = wait->selection,
-				    .all_namespaces = wait->options->all_namespaces,
-				    .holders_way = query_holders_way(wait->options) };
+	struct hark_query query = query_of(wait, wait->selection);
 	struct hark_glance seen = { .n_sockets = 0 };
 	struct hark_error error;
 	uint64_t now;
 	int r = hark_glance(&query, &seen, &error);
 	bool is_blind = r == -EOPNOTSUPP, is_other;
 
-	if (r < 0 && !is_blind) {
-		complain("%s", error.text);
-		return STATUS_FAILED;
-	}
+	if (r < 0 && !is_blind)
+		return fail(error.text);
 	now = query_clock_ns();
 	is_other = seen.n_sockets != wait->seen.n_sockets || seen.digest != wait->seen.digest;
 	if (!is_last && !is_blind && !seen.n_sockets) {
 		wait->seen = seen;
-		return conclude(wait, NULL) < 0 ? STATUS_FAILED : 0;
+		return conclude(wait, NULL) < 0 ? fail(strerror(ENOMEM)) : 0;
 	}
 	if (!is_last && now < (is_other ? wait->rested_ns : wait->look_due_ns))
 		return 0;
@@ -254,16 +267,13 @@ static int run_command(char **command)
 static int finish(struct wait *wait)
 {
 	const struct options *options = wait->options;
-	struct hark_query query = {
-		.details = HARK_DETAIL_ANSWERS | HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP,
-		.selection = wait->shown,
-		.all_namespaces = options->all_namespaces,
-		.holders_way = query_holders_way(options),
-	};
+	struct hark_query query = query_of(wait, wait->shown);
 	int fd = options->then ? STDERR_FILENO : STDOUT_FILENO, r;
 
 	if (options->format == FORMAT_JSON)
 		query.details = HARK_DETAIL_ALL;
+	else if (!options->gone)
+		query.details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP;
 	if (options->holders == HOLDERS_NONE)
 		query.details &= HARK_DETAIL_ANSWERS;
 	r = take(wait, &query);
@@ -291,7 +301,7 @@ static double seconds_of(uint64_t ns)
 }
 
 /* Time ran out: a status. */
-static int give_up(const struct wait *wait, uint64_t timeout_ns)
+static int give_up(const struct wait *wait)
 {
 	const struct options *options = wait->options;
 	const char *families = tell_families(wait->need);
@@ -306,12 +316,14 @@ static int give_up(const struct wait *wait, uint64_t timeout_ns)
 	}
 	if (options->gone && !is_unknown) {
 		complain("time ran out: it still answers%s after %g s", families,
-			 seconds_of(timeout_ns));
+			 seconds_of(wait->timeout_ns));
 		return STATUS_NOTHING;
 	}
 	if (!hark_snapshot_n_sockets(wait->snapshot)) {
 		complain("time ran out: nothing answered%s in %g s", families,
-			 seconds_of(timeout_ns));
+			 seconds_of(wait->timeout_ns));
+		if (!hark_selection_is_local(wait->selection, wait->snapshot))
+			complain("that is no address of this host, and no other is waited for");
 		return query_status(wait->snapshot, options, 0);
 	}
 	if (is_unknown) {
@@ -338,12 +350,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static int wait_for(struct wait *wait)
 {
-	uint64_t began_ns = query_clock_ns(), timeout_ns = wait->deadline_ns;
+	uint64_t deadline_ns = query_clock_ns() + wait->timeout_ns;
 
-	wait->deadline_ns += began_ns;
 	for (;;) {
 		uint64_t used_ns = used_cpu_ns(), next_ns;
-		bool is_last = query_clock_ns() >= wait->deadline_ns;
+		bool is_last = query_clock_ns() >= deadline_ns;
 		int r = look(wait, is_last);
 
 		if (r != 0)
@@ -356,11 +367,11 @@ static int wait_for(struct wait *wait)
 				return r;
 		}
 		if (is_last)
-			return give_up(wait, timeout_ns);
+			return give_up(wait);
 		next_ns += used_ns > GLANCE_EACH_NS ? used_ns : GLANCE_EACH_NS;
 		if (wait->since_ns)
 			next_ns = earlier(next_ns, wait->since_ns + wait->stable_ns);
-		sleep_until(earlier(next_ns, wait->deadline_ns));
+		sleep_until(earlier(next_ns, deadline_ns));
 	}
 }
 
@@ -405,9 +416,9 @@ static int refuse(const struct options *options, const struct wait *wait)
 			 tell_families(wait->need & ~wait->any_of));
 		return STATUS_USAGE;
 	}
-	if (wait->stable_ns > wait->deadline_ns) {
+	if (wait->stable_ns > wait->timeout_ns) {
 		complain("--stable %g s is longer than --timeout %g s", seconds_of(wait->stable_ns),
-			 seconds_of(wait->deadline_ns));
+			 seconds_of(wait->timeout_ns));
 		return STATUS_USAGE;
 	}
 	return 0;
@@ -419,7 +430,7 @@ int wait_run(const struct options *given)
 	double timeout = options.timeout_seconds > 0 ? options.timeout_seconds : TIMEOUT_SECONDS;
 	struct wait wait = { .options = &options,
 			     .need = options.families,
-			     .deadline_ns = (uint64_t)(timeout * 1e9),
+			     .timeout_ns = (uint64_t)(timeout * 1e9),
 			     .stable_ns = (uint64_t)(options.stable_seconds * 1e9) };
 	int r = query_select(&options, &wait.shown);
 

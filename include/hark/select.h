@@ -49,6 +49,13 @@ bool hark_selection_names_namespaces(const struct hark_selection *selection);
  */
 uint32_t hark_selection_families(const struct hark_selection *selection);
 
+/*
+ * False where it asks for addresses, none of which the namespaces of the snapshot have; those that
+ * are not known may have them.
+ */
+bool hark_selection_is_local(const struct hark_selection *selection,
+			     const struct hark_snapshot *snapshot);
+
 /* Whether the socket matches every selector. */
 bool hark_selection_matches(const struct hark_selection *selection,
 			    const struct hark_snapshot *snapshot, uint32_t socket);

@@ -73,6 +73,13 @@ def a_bind():
     starve("bind", "udp", "0.0.0.0:67", "--reuseport", "--json")
 
 
+@case
+def a_wait():
+    """so is who was waited for"""
+    starve("wait", "80,67")
+    starve("wait", "--gone", "4000", "--stable", "10ms")
+
+
 @contextlib.contextmanager
 def two_namespaces():
     """A world, and a listener in another namespace."""

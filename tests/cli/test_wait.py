@@ -162,6 +162,8 @@ def addresses():
         sock = listen("::", PORT, v6only=False)
         wait(f"127.0.0.2:{PORT}", "--timeout", LONG)
         wait("-4", f"[::]:{PORT}", "--timeout", LONG)
+        foreign = wait(f"10.9.8.7,10.9.8.6:{PORT}", "--timeout", "20ms", status=1)
+        expect("hark: that is no address of this host, and no other is waited for\n" in foreign.err, foreign)
         # Who is bound to what is no address of this host answers nobody.
         with waiting(f"10.9.8.7:{PORT}", "--timeout", LONG) as process:
             until(lambda: has_looked(process), "it did not begin to wait")
@@ -332,8 +334,8 @@ def others():
         expect_equal(wait("--json", "--gone", "4002").sockets, [])
         for sock in socks:
             sock.close()
-        with child(lambda: udp("127.0.0.1", PORT)), world():
-            wait("-A", str(PORT), "--timeout", LONG)
+        with child(lambda: udp("127.0.0.1", PORT)) as pid, world():
+            expect(f" {pid}\n" in wait("-A", str(PORT), "--timeout", LONG).out, "-A")
             wait(str(PORT), "--timeout", "50ms", status=1)
 
 
