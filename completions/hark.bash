@@ -2,11 +2,22 @@
 
 _hark() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local command=list commands words before
+    local command=list commands words before i
     commands=$(hark --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\).*/\1/p')
     if [[ " ${commands//$'\n'/ } " == *" ${COMP_WORDS[1]} "* ]]; then
         command=${COMP_WORDS[1]}
     fi
+    # Behind "--" stands the command that wait is to run.
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ $command == wait && ${COMP_WORDS[i]} == -- ]] || continue
+        if declare -F _command_offset >/dev/null; then
+            _command_offset $((i + 1))
+        else
+            compopt -o default
+            ((i + 1 == COMP_CWORD)) && mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+        fi
+        return
+    done
     case $prev in
     -A | --protocol)
         [[ $command == netstat ]] && words="inet inet6 unix"
@@ -19,6 +30,10 @@ _hark() {
         ;;
     --color) words="auto always never" ;;
     --holders) words="auto proc none" ;;
+    --device) words=$(ls /sys/class/net) ;;
+    --user) words=$(compgen -u) ;;
+    --pcap) compopt -o default ;;
+    --send | --timeout | --stable) ;;
     help) words=$commands ;;
     *)
         if [[ $cur == -* ]]; then

@@ -21,6 +21,11 @@ TYPED = (
     ("hark netstat --tru", "hark netstat --truth"),
     ("hark netstat -A un", "hark netstat -A unix"),
     ("hark establ", "hark established"),
+    ("hark wait --sta", "hark wait --stable"),
+    ("hark probe --from", "hark probe --from-outside"),
+    ("hark bind --reusep", "hark bind --reuseport"),
+    ("hark bind --device l", "hark bind --device lo"),
+    ("hark wait 80 -- mkfif", "hark wait 80 -- mkfifo"),
 )
 
 
