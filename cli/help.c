@@ -22,7 +22,7 @@ static const char selectors[] =
 	"  inode=N  cookie=HEX          and to be explicit: port= proto= state= address= command=\n";
 
 static const char statuses[] =
-	"Exit status: 0 something matched, 1 nothing matched or answered, 2 usage, 3 it could not be read\n";
+	"Exit status: 0 matched, answered, can be bound; 1 not, or not in time; 2 usage; 3 unreadable\n";
 
 static void write_padded(struct out *out, const char *text, size_t width)
 {
@@ -92,7 +92,7 @@ int help_print(const struct command *command)
 		out_text(&out, command->help);
 		out_char(&out, '\n');
 	}
-	if (command->bit & (FOR_LIST | FOR_EXPLAIN)) {
+	if (command->bit & (FOR_LIST | FOR_EXPLAIN | FOR_WAIT)) {
 		out_char(&out, '\n');
 		out_text(&out, selectors);
 	}
