@@ -25,13 +25,14 @@
 #include "render.h"
 #include "screen.h"
 
-#define TIMEOUT_SECONDS 30.0
-#define MS_NS           1000000u
-#define GLANCE_EACH_NS  (8 * MS_NS)
-#define GLANCE_SHARE    50 /* it rests that many times as long as it worked */
-#define LOOK_EACH_NS    (250 * MS_NS)
-#define LOOK_SHARE      20
-#define BOTH            ((1u << HARK_FAMILY_INET) | (1u << HARK_FAMILY_INET6))
+#define TIMEOUT_SECONDS  30.0
+#define MS_NS            1000000u
+#define GLANCE_EACH_NS   (8 * MS_NS)
+#define GLANCE_SHARE     50 /* it rests that many times as long as it worked */
+#define LOOK_EACH_NS     (250 * MS_NS)
+#define LOOK_SHARE       20
+#define LOOK_AGAIN_SHARE 100 /* where there is no sign of a change */
+#define BOTH             ((1u << HARK_FAMILY_INET) | (1u << HARK_FAMILY_INET6))
 
 /* A socket that answers. */
 struct answering {
@@ -49,6 +50,7 @@ struct wait {
 	struct hark_glance seen;         /* when the last snapshot was taken */
 	uint64_t rested_ns, look_due_ns; /* when a snapshot may, and shall, be taken again */
 	struct hark_snapshot *snapshot;  /* the last; NULL: none was needed yet */
+	uint64_t taken_ns;               /* CPU time that snapshots took */
 	/* those that have answered since it began to hold; of the rest, families that may */
 	struct answering *answering;
 	uint32_t n_answering, maybe;
@@ -188,11 +190,11 @@ static int take(struct wait *wait, const struct hark_query *query)
 	if (r < 0)
 		return fail(r == -ENOMEM ? strerror(ENOMEM) : error.text);
 	used_ns = used_cpu_ns() - used_ns;
+	wait->taken_ns += used_ns;
 	now = query_clock_ns();
 	wait->rested_ns = now + used_ns * LOOK_SHARE;
-	wait->look_due_ns = now + LOOK_EACH_NS;
-	if (wait->look_due_ns < wait->rested_ns)
-		wait->look_due_ns = wait->rested_ns;
+	used_ns *= LOOK_AGAIN_SHARE;
+	wait->look_due_ns = now + (used_ns > LOOK_EACH_NS ? used_ns : LOOK_EACH_NS);
 	return 0;
 }
 
@@ -348,27 +350,35 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* How long to rest for what was used since, sleep itself included; what snapshots took apart. */
+static uint64_t rest_for(const struct wait *wait, uint64_t *counted_ns)
+{
+	uint64_t used_ns = used_cpu_ns() - wait->taken_ns, rest_ns;
+
+	rest_ns = (used_ns - *counted_ns) * GLANCE_SHARE;
+	*counted_ns = used_ns;
+	return rest_ns > GLANCE_EACH_NS ? rest_ns : GLANCE_EACH_NS;
+}
+
 static int wait_for(struct wait *wait)
 {
 	uint64_t deadline_ns = query_clock_ns() + wait->timeout_ns;
+	uint64_t counted_ns = used_cpu_ns(), next_ns;
 
 	for (;;) {
-		uint64_t used_ns = used_cpu_ns(), next_ns;
 		bool is_last = query_clock_ns() >= deadline_ns;
 		int r = look(wait, is_last);
 
 		if (r != 0)
 			return r;
-		used_ns = (used_cpu_ns() - used_ns) * GLANCE_SHARE;
-		next_ns = query_clock_ns();
-		if (wait->since_ns && next_ns - wait->since_ns >= wait->stable_ns) {
+		if (wait->since_ns && query_clock_ns() - wait->since_ns >= wait->stable_ns) {
 			r = finish(wait);
 			if (r >= 0)
 				return r;
 		}
 		if (is_last)
 			return give_up(wait);
-		next_ns += used_ns > GLANCE_EACH_NS ? used_ns : GLANCE_EACH_NS;
+		next_ns = query_clock_ns() + rest_for(wait, &counted_ns);
 		if (wait->since_ns)
 			next_ns = earlier(next_ns, wait->since_ns + wait->stable_ns);
 		sleep_until(earlier(next_ns, deadline_ns));
