@@ -360,6 +360,15 @@ static uint64_t rest_for(const struct wait *wait, uint64_t *counted_ns)
 	return rest_ns > GLANCE_EACH_NS ? rest_ns : GLANCE_EACH_NS;
 }
 
+/* A last look that came late tells nothing of what was before the deadline. */
+static bool has_held(const struct wait *wait, uint64_t deadline_ns)
+{
+	uint64_t until_ns = wait->since_ns + wait->stable_ns;
+
+	return wait->since_ns &&
+	       (!wait->stable_ns || until_ns <= earlier(query_clock_ns(), deadline_ns));
+}
+
 static int wait_for(struct wait *wait)
 {
 	uint64_t deadline_ns = query_clock_ns() + wait->timeout_ns;
@@ -371,7 +380,7 @@ static int wait_for(struct wait *wait)
 
 		if (r != 0)
 			return r;
-		if (wait->since_ns && query_clock_ns() - wait->since_ns >= wait->stable_ns) {
+		if (has_held(wait, deadline_ns)) {
 			r = finish(wait);
 			if (r >= 0)
 				return r;
