@@ -60,6 +60,8 @@ static bool learn_from_descriptor(const struct hark_snapshot *snapshot, uint32_t
 
 /*
  * TCP with SO_REUSEPORT is left out: such a try would leave a trace (see change_wish() in bind.c).
+ * And one without it makes TCP forget whom it lets in by SO_REUSEPORT unlooked at, so that a wish
+ * with it could fail that would not have.
  */
 static bool learn_by_trying(const struct hark_snapshot *snapshot, const struct hark_bind_wish *wish,
 			    const struct bind_user *user, uint32_t i, struct hark_bind_flags *flags)
@@ -71,7 +73,7 @@ static bool learn_by_trying(const struct hark_snapshot *snapshot, const struct h
 		{ HARK_BIND_REUSEADDR, &flags[i].reuseaddr },
 		{ HARK_BIND_REUSEPORT, &flags[i].reuseport },
 	};
-	size_t n = wish->protocol == HARK_PROTOCOL_TCP ? 1 : 2;
+	size_t n = wish->protocol == HARK_PROTOCOL_UDP ? 2 : wish->reuseport ? 0 : 1;
 	bool has_learned = false;
 
 	for (size_t w = 0; w < n; w++) {

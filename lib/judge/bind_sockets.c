@@ -204,7 +204,7 @@ static void add_socket(struct hark_bind_verdict *verdict, uint32_t i, bool is_su
 struct census {
 	uint32_t n_rivals, n_sure, n_open, n_grouped;
 	uint32_t n_wild; /* of the sure ones, those at no address of their own */
-	uint32_t n_fast; /* see is_fast() */
+	uint32_t n_firm; /* of the sure ones, those that TCP looks at for sure */
 };
 
 /* 0: not in the way. */
@@ -234,24 +234,39 @@ static bool is_grouped(const struct hark_bind_verdict *verdict, uint32_t i)
 	       !(flags && flags->reuseaddr == HARK_YES && verdict->want.wish.reuseaddr);
 }
 
-/*
- * TCP remembers of each port the user and address of the last socket with SO_REUSEPORT, and lets in
- * who is the same without a look at the others (sk_reuseport_match()), on whatever interface.
- */
-static bool is_fast(const struct hark_bind_verdict *verdict, uint32_t i)
+/* Whether one that shares by SO_REUSEPORT with the wish may be beside a socket in its way. */
+static bool may_be_passed_by(const struct bind_want *want, const struct hark_socket *socket)
 {
-	const struct hark_bind_wish *wish = &verdict->want.wish;
+	bool is_ipv4 = hark_addr_is_ipv4(&want->wish.addr);
+	bool is_their_ipv4 = hark_addr_is_ipv4(&socket->local);
+
+	if (is_ipv4)
+		return !is_their_ipv4 && !bind_is_any6(socket->family, &socket->local);
+	return !want->v6only && (is_their_ipv4 || socket->v6only != HARK_NO);
+}
+
+/*
+ * TCP remembers of each port the user and address of the last socket bound with SO_REUSEPORT, which
+ * may be gone, and lets in who is the same without a look at the others (sk_reuseport_match()), on
+ * whatever interface, be it for IPv4 or not. A socket in the way rules that out if it was itself
+ * bound, which made TCP forget who was before, and if none that the wish is the same as could be
+ * bound beside it since. A connection that was accepted was never bound: its user is who accepted
+ * it, and the one remembered is its listener's.
+ */
+static bool is_firm(const struct hark_bind_verdict *verdict, uint32_t i)
+{
 	const struct hark_socket *socket = socket_at(&verdict->words, i);
 	const struct hark_bind_flags *flags = flags_of(verdict, i);
+	bool lacks_reuseaddr = flags && flags->reuseaddr == HARK_NO;
+	bool lacks_reuseport = flags && flags->reuseport == HARK_NO;
 
-	return wish->protocol == HARK_PROTOCOL_TCP && wish->reuseport &&
-	       bind_is_rival(&verdict->want, socket) &&
-	       (socket->uid == wish->uid || bind_is_timewait(socket)) &&
-	       !(flags && flags->reuseport == HARK_NO) &&
-	       /* The listener of a connection may have been at all addresses. */
-	       (hark_addr_is_any(&socket->local) ||
-		(!socket->is_listener && socket->state != HARK_STATE_BOUND) ||
-		!memcmp(socket->local.bytes, wish->addr.bytes, sizeof(wish->addr.bytes)));
+	if (!verdict->want.wish.reuseport)
+		return true;
+	if (socket->device || may_be_passed_by(&verdict->want, socket))
+		return false;
+	if (socket->state == HARK_STATE_LISTEN)
+		return true;
+	return lacks_reuseaddr && (lacks_reuseport || socket->state == HARK_STATE_BOUND);
 }
 
 static struct census count(const struct hark_bind_verdict *verdict)
@@ -266,7 +281,7 @@ static struct census count(const struct hark_bind_verdict *verdict)
 		census.n_sure += is_in_way == HARK_YES;
 		census.n_open += is_in_way == HARK_UNKNOWN;
 		census.n_grouped += is_grouped(verdict, i);
-		census.n_fast += is_fast(verdict, i);
+		census.n_firm += is_in_way == HARK_YES && is_firm(verdict, i);
 		census.n_wild += is_in_way == HARK_YES &&
 				 hark_addr_is_any(&snapshot->sockets.items[i].local);
 	}
@@ -283,7 +298,7 @@ static bool is_left_to_chance(const struct hark_bind_verdict *verdict, const str
 	const struct hark_bind_wish *wish = &verdict->want.wish;
 
 	if (!census->n_sure || wish->protocol == HARK_PROTOCOL_TCP)
-		return census->n_sure && census->n_fast;
+		return census->n_sure && !census->n_firm;
 	return census->n_grouped > 0 ||
 	       (hark_addr_is_any(&wish->addr) && !census->n_wild && census->n_rivals > SHORT_CHAIN);
 }

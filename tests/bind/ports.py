@@ -13,6 +13,7 @@ NETLINK_SOCK_DIAG = 4
 SOCK_DESTROY = 21
 TCP_FIN_WAIT2 = 5
 HELPER_PORT = 9  # where connections go to
+CLIENTS = 4
 
 KINDS = {
     "tcp": ("listener", "listener", "listener", "bound", "outgoing", "accepted", "orphan", "time-wait",
@@ -97,19 +98,20 @@ class Helper:
             other.close()
 
 
-def destroy(address, port, device):
-    """Ends all connections to the helper of that address, whether a descriptor refers to them or not."""
+def destroy(address, port, device, cookie):
+    """Ends a connection to the helper, whether a descriptor refers to it or not."""
     family = family_of(address)
     packed = socket.inet_pton(family, address).ljust(16, b"\0")
     request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, 0xffffffff)
     request += struct.pack("!HH", port, HELPER_PORT) + packed + packed
-    request += struct.pack("=III", socket.if_nametoindex(device) if device else 0, 0xffffffff, 0xffffffff)
+    # Without the cookie a listener of the port would be next.
+    request += struct.pack("=III", socket.if_nametoindex(device) if device else 0, cookie & 0xffffffff, cookie >> 32)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
         error = 0
         while error == 0:
             diag.send(struct.pack("=IHHII", 16 + len(request), SOCK_DESTROY, 0x5, 0, 0) + request)
             error = -struct.unpack_from("=i", diag.recv(4096), 16)[0]
-    if error != errno.ENOENT:
+    if error not in (errno.ENOENT, errno.ESTALE):
         raise OSError(error, f"SOCK_DESTROY: {os.strerror(error)}")
 
 
@@ -136,7 +138,7 @@ def remove(things):
                 reset(sock)
     for thing in things:
         if thing.spec["kind"] in ("time-wait", "fin-wait-2", "orphan"):
-            destroy(target_of(thing.spec), thing.port, thing.spec["device"])
+            destroy(target_of(thing.spec), thing.port, thing.spec["device"], thing.cookie)
 
 
 def target_of(spec):
@@ -152,7 +154,7 @@ def build(spec, port, helper):
             sock = make(spec, port)
             kind = spec["kind"]
             if spec["protocol"] == "tcp" and kind in ("listener", "accepted"):
-                sock.listen(8)
+                sock.listen(64)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
             raise
@@ -170,18 +172,21 @@ def build(spec, port, helper):
 
 def accepted(spec, listener, port):
     """A connection that outlives its listener: with its port, and its options."""
-    client = socket.socket(listener.family, socket.SOCK_STREAM)
-    client.setblocking(False)
     listener.setblocking(False)
-    try:
-        # On lo all of the handshake is over when this returns; another listener may have got it.
+    for _ in range(CLIENTS):
+        client = socket.socket(listener.family, socket.SOCK_STREAM)
+        client.setblocking(False)
+        # On lo all of the handshake is over when this returns; of listeners that share the port by
+        # SO_REUSEPORT another may have got it.
         client.connect_ex((target_of(spec), port))
-        sock, _ = listener.accept()
-    except OSError:
-        reset(client)
-        raise
-    listener.close()
-    return Thing(spec, port, sock, [client])
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            reset(client)
+            continue
+        listener.close()
+        return Thing(spec, port, sock, [client])
+    raise ConnectionError("nobody got through to it")
 
 
 def connected(spec, port, sock, helper):
