@@ -67,6 +67,12 @@ class Pair:
         mind = pick.choice((None, (True, False), (False, True), (True, True)))
         self.things = [self.describe(pick, protocol, others, mind)
                        for _ in range(pick.choice((0, 1, 1, 2, 2, 3, 4, 6)))]
+        # Of connections with the same ends SOCK_DESTROY would not find one that is on a device.
+        devices = {}
+        for thing in self.things:
+            if thing["kind"] in ("outgoing", *ports.REMAINS):
+                ends = ports.target_of(thing).removeprefix("::ffff:")
+                thing["device"] = devices.setdefault(ends, thing["device"])
         # What is gone may have left its trace, for TCP remembers who had a port.
         has_left = pick.random() < SOME_LEFT
         for thing in self.things:

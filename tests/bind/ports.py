@@ -20,6 +20,7 @@ KINDS = {
             "fin-wait-2"),
     "udp": ("listener", "listener", "outgoing"),
 }
+REMAINS = ("orphan", "time-wait", "fin-wait-2")
 
 
 @contextlib.contextmanager
@@ -137,7 +138,7 @@ def remove(things):
             if sock is not None and sock.fileno() >= 0:
                 reset(sock)
     for thing in things:
-        if thing.spec["kind"] in ("time-wait", "fin-wait-2", "orphan"):
+        if thing.spec["kind"] in REMAINS:
             destroy(target_of(thing.spec), thing.port, thing.spec["device"], thing.cookie)
 
 
