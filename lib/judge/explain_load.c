@@ -71,15 +71,14 @@ static void tell_drops(struct hark_explanation *x, const struct alike *alike)
 	if (!n)
 		return;
 	add_finding(x, HARK_FINDING_DETAIL, "drops", alike->first,
-		    say(x, "%llu %s dropped here since %s opened%s.", (unsigned long long)n,
-			takes_connections ?
-				n == 1 ? "attempt to connect was" : "attempts to connect were" :
-			n == 1 ? "datagram was" :
-				 "datagrams were",
+		    say(x, "%llu %s%s dropped here since %s opened: %s.", (unsigned long long)n,
+			takes_connections ? "packet" : "datagram", n == 1 ? " was" : "s were",
 			alike->n == 1 ? "it was" : "they were",
-			takes_connections ? ", because the backlog was full or memory short" :
-					    ", because the receive queue was full or they were "
-					    "damaged"),
+			takes_connections ? "attempts to connect while the backlog was full or "
+					    "memory short, or what belongs to no connection, as "
+					    "late resets do" :
+					    "the receive queue was full, they were damaged, or a "
+					    "filter of the program's refused them"),
 		    say(x, "sock_diag: INET_DIAG_SKMEMINFO, SK_MEMINFO_DROPS %llu",
 			(unsigned long long)n));
 }

@@ -248,7 +248,7 @@ const struct story stories[] = {
 	    "Its backlog is at its limit: 128 connections wait to be accepted, where 128 may. All but "
 	    "one",
 	    "3 connections wait to be accepted, of 128 that may.",
-	    "7 attempts to connect were dropped here since it was opened",
+	    "7 packets were dropped here since it was opened: attempts to connect while",
 	    "idiag_rqueue 129, idiag_wqueue 128", "TcpExt ListenOverflows 12, ListenDrops 15" },
 	  "overflows" },
 	{ "udp-queue-full",
