@@ -170,7 +170,8 @@ static void tell_elsewhere(struct hark_explanation *x)
 		    elsewhere->n_namespaces == 1 ? "namespace is there" : "namespaces are there",
 		    elsewhere->n_listeners == HARK_NONE ?
 			    "" :
-			    say(x, ", with %u listeners", elsewhere->n_listeners),
+			    say(x, ", with %u listener%s", elsewhere->n_listeners,
+				elsewhere->n_listeners == 1 ? "" : "s"),
 		    elsewhere->n_namespaces == 1 ? "was" : "were"),
 		"a BPF iterator over the tasks of the host");
 }
