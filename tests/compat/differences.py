@@ -77,8 +77,6 @@ DIFFERENCES = (
                           rb"(?: +Output information may be incomplete\.\n)?")),
     Difference("lsof", ".", "of a user without a name it is told for each process, listed or not",
                err=forget(rb"lsof: no pwd entry for UID \d+\n")),
-    Difference("lsof", "-U -a -u", "of a user without a process to be seen it ends with 0 or 1 by chance",
-               status=lambda status, out: status if out else 1),
     *(Difference("lsof", rf"(?i)-i ?{family}{protocol}([ :@]|$)",
                  "-i4TCP and -i4:80 list IPv6 sockets, -i6UDP hides some; -i4 does what its manual says",
                  ask=lambda line: FAMILY_AND_PROTOCOL.sub(r"\1", line), both=of(family, protocol),
