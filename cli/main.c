@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,23 +57,11 @@ const struct command *command_find(const char *name)
 
 void complain(const char *format, ...)
 {
-	struct out out;
-	char *text;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	escape_complaint("hark", format, args);
 	va_end(args);
-	if (length < 0)
-		return;
-	out_init(&out, STDERR_FILENO);
-	out_text(&out, "hark: ");
-	escape_bytes(&out, ESCAPE_UTF8, text, (size_t)length);
-	out_char(&out, '\n');
-	out_flush(&out);
-	out_fini(&out);
-	free(text);
 }
 
 int status_of_writing(int error)

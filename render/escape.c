@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "escape.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "utf8.h"
 
 #define BYTES_AS_CHARACTERS 0xef00u
@@ -111,4 +115,22 @@ void escape_bytes(struct out *out, enum escape escape, const char *bytes, size_t
 		bytes += length;
 		n -= length;
 	}
+}
+
+void escape_complaint(const char *name, const char *format, va_list args)
+{
+	struct out out;
+	char *text;
+	int length = vasprintf(&text, format, args);
+
+	if (length < 0)
+		return;
+	out_init(&out, STDERR_FILENO);
+	escape_text(&out, ESCAPE_UTF8, name);
+	out_text(&out, ": ");
+	escape_bytes(&out, ESCAPE_UTF8, text, (size_t)length);
+	out_char(&out, '\n');
+	out_flush(&out);
+	out_fini(&out);
+	free(text);
 }

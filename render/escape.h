@@ -16,6 +16,8 @@
 #ifndef ESCAPE_H
 #define ESCAPE_H
 
+#include <stdarg.h>
+
 #include "out.h"
 
 enum escape {
@@ -31,5 +33,9 @@ static inline void escape_text(struct out *out, enum escape escape, const char *
 {
 	escape_bytes(out, escape, text, strlen(text));
 }
+
+/* "NAME: ..." and a line break on standard error, all of it escaped. */
+void escape_complaint(const char *name, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 #endif

@@ -177,6 +177,16 @@ def udp(address, port, **options):
 
 
 @contextlib.contextmanager
+def dual():
+    """A dual-stack listener at port 80 with a connection of IPv4, and one of each family alone."""
+    with world(), listen("::", 80, v6only=False) as both, listen("::", 81, v6only=True), \
+            listen("127.0.0.1", 82), socket.create_connection(("127.0.0.1", 80)):
+        accepted, _ = both.accept()
+        with accepted:
+            yield
+
+
+@contextlib.contextmanager
 def child(function):
     """A process that runs function(), tells that it is there, and waits for its end: its pid."""
     ready, tell = os.pipe()

@@ -3,7 +3,6 @@
 
 What must be the same is compared by the suite "compat".
 """
-import contextlib
 import os
 import pathlib
 import re
@@ -12,7 +11,7 @@ import subprocess
 import tempfile
 
 import harness
-from harness import (case, child, expect, expect_equal, hark, listen, main, rename,
+from harness import (case, child, dual, expect, expect_equal, hark, listen, main, rename,
                      told_on_a_terminal, udp, world)
 
 # What lists other files, and a word of what is said of it.
@@ -88,16 +87,6 @@ def rows(answer):
 def names(answer, protocol="TCP"):
     """NODE and NAME of each row."""
     return [" ".join(line.split()[7:]) for line in answer.out.splitlines()[1:] if f" {protocol}" in line]
-
-
-@contextlib.contextmanager
-def dual():
-    """A dual-stack listener at port 80 with a connection of IPv4, and one of each family alone."""
-    with world(), listen("::", 80, v6only=False) as both, listen("::", 81, v6only=True), \
-            listen("127.0.0.1", 82), socket.create_connection(("127.0.0.1", 80)):
-        accepted, _ = both.accept()
-        with accepted:
-            yield
 
 
 @case

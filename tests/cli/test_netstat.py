@@ -3,7 +3,6 @@
 
 What must be the same is compared by the suite "compat".
 """
-import contextlib
 import os
 import pathlib
 import re
@@ -12,7 +11,7 @@ import subprocess
 import tempfile
 
 import harness
-from harness import (ROOT, case, child, expect, expect_equal, hark, listen, main,
+from harness import (ROOT, case, child, dual, expect, expect_equal, hark, listen, main,
                      told_on_a_terminal, udp, world)
 
 REFUSED = (
@@ -44,16 +43,6 @@ def netstat(*words, status=0, **options):
 def rows(answer):
     """The cells of each row of the internet's."""
     return [line.split() for line in answer.out.splitlines() if re.match("tcp|udp|raw", line)]
-
-
-@contextlib.contextmanager
-def dual():
-    """A dual-stack listener at port 80 with a connection of IPv4, and one of each family alone."""
-    with world(), listen("::", 80, v6only=False) as both, listen("::", 81, v6only=True), \
-            listen("127.0.0.1", 82), socket.create_connection(("127.0.0.1", 80)):
-        accepted, _ = both.accept()
-        with accepted:
-            yield
 
 
 @case
