@@ -184,6 +184,14 @@ struct hark_listener {
 	uint32_t drops;
 	uint32_t receive_max; /* bytes that its receive queue may take, SK_MEMINFO_RCVBUF */
 	bool has_meminfo; /* drops and receive_max are known: INET_DIAG_SKMEMINFO was asked for */
+	/*
+	 * What the firewall makes of packets to it: HARK_KNOWN, HARK_DENIED (its rules may not be
+	 * read), HARK_UNSUPPORTED (nobody asked). Then an entry for each family, interface and
+	 * addresses that fare alike: hark_snapshot_firewall_entry().
+	 */
+	uint8_t firewall; /* enum hark_presence */
+	uint32_t first_entry;
+	uint32_t n_entries;
 };
 
 /* One socket of AF_UNIX: a line of /proc/net/unix (net/unix/af_unix.c, unix_seq_show()). */
@@ -361,6 +369,7 @@ enum hark_note_what {
 	HARK_NOTE_UNITS,
 	HARK_NOTE_NAMESPACES,
 	HARK_NOTE_CONTAINERS, /* what containers and pods are called */
+	HARK_NOTE_FIREWALL,   /* rules, sets, routes, programs */
 	HARK_NOTE_WHAT_N_,
 };
 

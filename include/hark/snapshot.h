@@ -4,6 +4,7 @@
 #define HARK_SNAPSHOT_H
 
 #include <hark/error.h>
+#include <hark/firewall.h>
 #include <hark/model.h>
 #include <hark/select.h>
 
@@ -37,6 +38,12 @@ enum hark_detail {
 	HARK_DETAIL_PORTS = 1 << 10,
 	/* of listeners what they dropped, of namespaces how often a backlog was full: not of ALL */
 	HARK_DETAIL_DROPS = 1 << 11,
+	/* who gets through the firewall: struct hark_listener.first_entry; of ANSWERS */
+	HARK_DETAIL_FIREWALL = 1 << 12,
+	/* of FIREWALL the texts of rules, the path of packets, and doors: not part of ALL */
+	HARK_DETAIL_RULES = 1 << 13,
+	HARK_DETAIL_PATH = 1 << 14,
+	HARK_DETAIL_DOORS = 1 << 15,
 };
 
 /* Which tables of the kernel to read. */
@@ -164,6 +171,20 @@ const struct hark_activation *hark_snapshot_activation(const struct hark_snapsho
 						       uint32_t i);
 uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot);
 const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i);
+
+/* What the firewall makes of packets; NULL past the last. */
+const struct hark_firewall_entry *hark_snapshot_firewall_entry(const struct hark_snapshot *snapshot,
+							       uint32_t i);
+const struct hark_firewall_piece *hark_snapshot_firewall_piece(const struct hark_snapshot *snapshot,
+							       uint32_t i);
+const struct hark_firewall_rule *hark_snapshot_firewall_rule(const struct hark_snapshot *snapshot,
+							     uint32_t i);
+const struct hark_firewall_step *hark_snapshot_firewall_step(const struct hark_snapshot *snapshot,
+							     uint32_t i);
+const struct hark_range *hark_snapshot_range(const struct hark_snapshot *snapshot, uint32_t i);
+uint32_t hark_snapshot_n_doors(const struct hark_snapshot *snapshot);
+const struct hark_door *hark_snapshot_door(const struct hark_snapshot *snapshot, uint32_t i);
+
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot);
 const struct hark_note *hark_snapshot_note(const struct hark_snapshot *snapshot, uint32_t i);
 

@@ -110,8 +110,9 @@ const char *hark_why_text(enum hark_why why)
 
 const char *hark_note_what_name(enum hark_note_what what)
 {
-	static const char *const names[] = { "sockets", "holders", "addresses",  "answers",
-					     "v6only",  "units",   "namespaces", "containers" };
+	static const char *const names[] = { "sockets",    "holders",    "addresses",
+					     "answers",    "v6only",     "units",
+					     "namespaces", "containers", "firewall" };
 
 	return NAME_OF(names, what, HARK_NOTE_WHAT_N_);
 }
@@ -148,4 +149,22 @@ int hark_protocol_from_name(const char *name)
 int hark_state_from_name(const char *name)
 {
 	return from_name(state_names, HARK_STATE_N_, name);
+}
+
+const char *hark_firewall_verdict_name(enum hark_firewall_verdict verdict)
+{
+	static const char *const names[] = { "accept",   "drop",    "reject",
+					     "diverted", "depends", "unknown" };
+
+	return NAME_OF(names, verdict, HARK_FIREWALL_VERDICT_N_);
+}
+
+const char *hark_firewall_doubt_name(enum hark_firewall_doubt doubt)
+{
+	static const char *const names[] = {
+		"sender", "rate",  "time",         "chance", "set",    "routing",        "mark",
+		"bpf",    "queue", "tcp-wrappers", "socket", "bridge", "source-pattern", "undecoded"
+	};
+
+	return NAME_OF(names, doubt, HARK_DOUBT_N_);
 }

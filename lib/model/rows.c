@@ -30,6 +30,12 @@ void hark_snapshot_free(struct hark_snapshot *snapshot)
 	array_fini(&snapshot->namespaces);
 	array_fini(&snapshot->namespace_origins);
 	array_fini(&snapshot->lookups);
+	array_fini(&snapshot->firewall_entries);
+	array_fini(&snapshot->firewall_pieces);
+	array_fini(&snapshot->firewall_rules);
+	array_fini(&snapshot->firewall_steps);
+	array_fini(&snapshot->ranges);
+	array_fini(&snapshot->doors);
 	array_fini(&snapshot->notes);
 	array_fini(&snapshot->activations);
 	array_fini(&snapshot->origins);
@@ -148,6 +154,7 @@ int snapshot_classify(struct hark_snapshot *snapshot, struct hark_socket *socket
 			.shadowed_by = HARK_NONE,
 		};
 	listener->activation = HARK_NONE;
+	listener->firewall = HARK_UNSUPPORTED;
 	socket->listener = snapshot->listeners.n - 1;
 	return 0;
 }
@@ -305,6 +312,45 @@ uint32_t hark_snapshot_n_lookups(const struct hark_snapshot *snapshot)
 const struct hark_lookup *hark_snapshot_lookup(const struct hark_snapshot *snapshot, uint32_t i)
 {
 	return ROW_AT(snapshot->lookups, i);
+}
+
+const struct hark_firewall_entry *hark_snapshot_firewall_entry(const struct hark_snapshot *snapshot,
+							       uint32_t i)
+{
+	return ROW_AT(snapshot->firewall_entries, i);
+}
+
+const struct hark_firewall_piece *hark_snapshot_firewall_piece(const struct hark_snapshot *snapshot,
+							       uint32_t i)
+{
+	return ROW_AT(snapshot->firewall_pieces, i);
+}
+
+const struct hark_firewall_rule *hark_snapshot_firewall_rule(const struct hark_snapshot *snapshot,
+							     uint32_t i)
+{
+	return ROW_AT(snapshot->firewall_rules, i);
+}
+
+const struct hark_firewall_step *hark_snapshot_firewall_step(const struct hark_snapshot *snapshot,
+							     uint32_t i)
+{
+	return ROW_AT(snapshot->firewall_steps, i);
+}
+
+const struct hark_range *hark_snapshot_range(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->ranges, i);
+}
+
+uint32_t hark_snapshot_n_doors(const struct hark_snapshot *snapshot)
+{
+	return snapshot->doors.n;
+}
+
+const struct hark_door *hark_snapshot_door(const struct hark_snapshot *snapshot, uint32_t i)
+{
+	return ROW_AT(snapshot->doors, i);
 }
 
 uint32_t hark_snapshot_n_notes(const struct hark_snapshot *snapshot)

@@ -43,6 +43,12 @@ struct hark_snapshot {
 	struct hash origin_by_cgroup;       /* cgroup id to index of origins */
 	ARRAY(struct hark_process) fronted; /* containers that holders pass connections on to */
 	struct hash fronted_by_holder;      /* rows_holder_key() to index of fronted */
+	ARRAY(struct hark_firewall_entry) firewall_entries;
+	ARRAY(struct hark_firewall_piece) firewall_pieces;
+	ARRAY(struct hark_firewall_rule) firewall_rules;
+	ARRAY(struct hark_firewall_step) firewall_steps;
+	ARRAY(struct hark_range) ranges;
+	ARRAY(struct hark_door) doors;
 	/* Of the namespace that is read now: */
 	uint32_t first_socket;                            /* sockets from here on are its own */
 	uint8_t origin[HARK_PROTOCOL_N_][HARK_FAMILY_N_]; /* enum rows_origin */

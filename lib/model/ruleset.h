@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a packet meets in one network namespace on its way to a socket: rules of nf_tables and of
+ * the older x_tables in one form, sets, routes, settings of interfaces, BPF programs. Read by
+ * collect, judged by firewall, printed by firewall. Plain arrays that refer to one another by
+ * index; strings and bytes are foreign.
+ *
+ * Numbers that the kernel's interfaces define (meta keys, conntrack states, hooks' priorities) are
+ * kept as they are; whoever may not see kernel headers finds them in "ruleset_names.h".
+ */
+#ifndef RULESET_H
+#define RULESET_H
+
+#include <hark/model.h>
+
+#include "arena.h"
+#include "hash.h"
+
+#define RULESET_NONE UINT32_MAX
+
+/* Bytes in `bytes` of the ruleset. */
+struct rule_bytes {
+	uint32_t at;
+	uint32_t length;
+};
+
+/* NFPROTO_*: what a table is for. */
+enum rule_family {
+	RULE_FAMILY_INET = 1,
+	RULE_FAMILY_IPV4 = 2,
+	RULE_FAMILY_ARP = 3,
+	RULE_FAMILY_NETDEV = 5,
+	RULE_FAMILY_BRIDGE = 7,
+	RULE_FAMILY_IPV6 = 10,
+};
+
+/* Where a base chain hangs. */
+enum rule_hook {
+	RULE_HOOK_PREROUTING, /* to POSTROUTING: NF_INET_*, and NF_BR_* alike */
+	RULE_HOOK_INPUT,
+	RULE_HOOK_FORWARD,
+	RULE_HOOK_OUTPUT,
+	RULE_HOOK_POSTROUTING,
+	RULE_HOOK_INGRESS, /* of netdev, and of inet */
+	RULE_HOOK_EGRESS,
+	RULE_HOOK_N_,
+};
+
+enum rule_verdict {
+	RULE_CONTINUE,
+	RULE_ACCEPT,
+	RULE_DROP,
+	RULE_RETURN,
+	RULE_JUMP,
+	RULE_GOTO,
+	RULE_QUEUE,
+	RULE_STOLEN,
+	RULE_VERDICT_UNKNOWN, /* a code that nobody here knows */
+};
+
+struct rule_table {
+	const char *name;
+	uint8_t family;      /* enum rule_family */
+	bool is_xtables;     /* of the older ip_tables or ip6_tables, not of nf_tables */
+	bool is_dormant;     /* NFT_TABLE_F_DORMANT: its base chains are not called */
+	uint32_t flags;      /* NFTA_TABLE_FLAGS */
+	uint64_t handle;     /* NFTA_TABLE_HANDLE */
+};
+
+struct rule_chain {
+	const char *name;
+	const char *type; /* "filter", "nat", "route"; NULL: no base chain */
+	uint32_t table;
+	uint64_t handle;
+	bool is_base;
+	uint8_t hook;   /* enum rule_hook */
+	uint8_t policy; /* RULE_ACCEPT or RULE_DROP, of a base chain */
+	int32_t priority;
+	uint32_t first_rule; /* its rules stand together, in order */
+	uint32_t n_rules;
+	uint32_t first_device; /* of ingress and egress: names in `devices`; "eth*" ends with '*' */
+	uint32_t n_devices;
+};
+
+struct rule {
+	uint32_t chain;
+	uint32_t first_expression; /* they stand together, in order */
+	uint32_t n_expressions;
+	/* NFTA_RULE_HANDLE; of x_tables the number of the rule in its chain, from 1 */
+	uint64_t handle;
+	const char *comment; /* NFTA_RULE_USERDATA's comment, or that of xt_comment; NULL: none */
+};
+
+enum rule_op {
+	RULE_OP_UNKNOWN, /* `name` tells what the kernel calls it, or why it could not be taken */
+	/* Matches and loads */
+	RULE_OP_PAYLOAD,   /* packet to dreg */
+	RULE_OP_META,      /* `key` to dreg */
+	RULE_OP_CT,        /* `key` to dreg */
+	RULE_OP_RT,        /* `key` to dreg */
+	RULE_OP_FIB,       /* `key` (result), `flags`, to dreg */
+	RULE_OP_SOCKET,    /* `key` to dreg */
+	RULE_OP_EXTHDR,    /* to dreg */
+	RULE_OP_NUMGEN,    /* to dreg */
+	RULE_OP_HASH,      /* of sreg, or symmetric, to dreg */
+	RULE_OP_OSF,       /* to dreg */
+	RULE_OP_TUNNEL,    /* to dreg */
+	RULE_OP_XFRM,      /* to dreg */
+	RULE_OP_CMP,       /* sreg, `compare`, `data` */
+	RULE_OP_RANGE,     /* sreg, `compare` EQ or NEQ, `data` to `data2` */
+	RULE_OP_LOOKUP,    /* sreg in `set`, `is_inverted`; a map's data to dreg */
+	RULE_OP_BITWISE,   /* sreg to dreg: `arithmetic` */
+	RULE_OP_BYTEORDER, /* sreg to dreg */
+	RULE_OP_IMMEDIATE, /* `data`, or `verdict` and `chain`, to dreg */
+	RULE_OP_LIMIT,
+	RULE_OP_QUOTA,
+	RULE_OP_CONNLIMIT,
+	RULE_OP_DYNSET, /* update of `set`; matches unless the set is full */
+	RULE_OP_OBJREF, /* `key`: NFT_OBJECT_*, by `name`, or by sreg in `set` */
+	/* Statements */
+	RULE_OP_PAYLOAD_SET,
+	RULE_OP_META_SET, /* sreg to `key` */
+	RULE_OP_CT_SET,   /* sreg to `key` */
+	RULE_OP_EXTHDR_SET,
+	RULE_OP_COUNTER,
+	RULE_OP_LAST,
+	RULE_OP_LOG,
+	RULE_OP_NOTRACK,
+	RULE_OP_REJECT,
+	RULE_OP_NAT,   /* `key`: NFT_NAT_SNAT or NFT_NAT_DNAT */
+	RULE_OP_MASQ,
+	RULE_OP_REDIR,
+	RULE_OP_TPROXY,
+	RULE_OP_SYNPROXY,
+	RULE_OP_QUEUE,
+	RULE_OP_DUP,
+	RULE_OP_FWD,
+	RULE_OP_FLOW_OFFLOAD,
+	/* x_tables, alone or in nf_tables (NFT_MSG_..."match", "target") */
+	RULE_OP_XT_IP,    /* the part of an entry that is no match: struct xt_ip */
+	RULE_OP_XT_MATCH, /* `xt` */
+	RULE_OP_XT_TARGET,
+	RULE_OP_N_,
+};
+
+/* NFT_CMP_* in its order. */
+enum rule_compare {
+	RULE_EQ,
+	RULE_NEQ,
+	RULE_LT,
+	RULE_LTE,
+	RULE_GT,
+	RULE_GTE,
+};
+
+/* NFT_BITWISE_* in its order. */
+enum rule_arithmetic {
+	RULE_MASK_XOR, /* (sreg & data) ^ data2 */
+	RULE_LSHIFT,   /* by the first four bytes of data, in host order */
+	RULE_RSHIFT,
+	RULE_AND, /* sreg with sreg2, or with data */
+	RULE_OR,
+	RULE_XOR,
+};
+
+/* A register is the offset of its first byte in a file of 64 bytes (NFT_REG_1: 0, NFT_REG32_01: 4). */
+#define RULE_REGISTERS   64
+#define RULE_REG_NONE    0xfe
+#define RULE_REG_VERDICT 0xff
+
+struct rule_expression {
+	uint8_t op;       /* enum rule_op */
+	uint8_t dreg;     /* RULE_REG_NONE, RULE_REG_VERDICT, or an offset */
+	uint8_t sreg;     /* RULE_REG_NONE or an offset */
+	uint8_t sreg2;    /* bitwise; NAT: first port */
+	uint8_t sreg3;    /* NAT: last address */
+	uint8_t sreg4;    /* NAT: last port */
+	uint8_t length;   /* bytes that are loaded, compared, changed */
+	uint8_t key;      /* see enum rule_op; reject: NFT_REJECT_*; NAT: type */
+	uint8_t family;   /* NAT: enum rule_family of its addresses */
+	uint8_t compare;  /* enum rule_compare */
+	uint8_t arithmetic; /* enum rule_arithmetic; byteorder: NFT_BYTEORDER_*; numgen: NFT_NG_* */
+	uint8_t size;     /* byteorder: 2, 4 or 8; ct: direction + 1, 0: none */
+	uint8_t base;     /* payload: NFT_PAYLOAD_*; exthdr: NFT_EXTHDR_OP_* */
+	uint8_t type;     /* exthdr: header or option; reject: ICMP code */
+	uint8_t verdict;  /* immediate: enum rule_verdict */
+	bool is_inverted; /* lookup; limit: over; quota: over; connlimit: over */
+	uint16_t flags;   /* fib: NFTA_FIB_F_*; NAT: NF_NAT_RANGE_*; exthdr: NFT_EXTHDR_F_* */
+	uint32_t offset;  /* payload, exthdr; numgen, hash: offset */
+	uint32_t chain;   /* immediate: of jump and goto */
+	uint32_t set;     /* lookup, dynset, objref; RULESET_NONE: not to be found */
+	uint32_t xt;      /* index of `xts` */
+	uint32_t modulus; /* numgen, hash; queue: first number */
+	uint64_t rate;    /* limit: so many ... */
+	uint64_t unit;    /* limit: in so many seconds; quota: bytes; connlimit: connections */
+	uint32_t burst;   /* limit */
+	bool is_bytes;    /* limit: of bytes, not packets */
+	struct rule_bytes data, data2;
+	const char *name; /* unknown: the kernel's; log: prefix; objref: the object's; NULL: none */
+};
+
+/* RULE_SET_* are NFT_SET_* where they have the same name. */
+enum rule_set_flag {
+	RULE_SET_ANONYMOUS = 0x1,
+	RULE_SET_CONSTANT = 0x2,
+	RULE_SET_INTERVAL = 0x4,
+	RULE_SET_MAP = 0x8,
+	RULE_SET_TIMEOUT = 0x10,
+	RULE_SET_EVAL = 0x20,
+	RULE_SET_OBJECT = 0x40,
+	RULE_SET_CONCAT = 0x80,
+	RULE_SET_EXPR = 0x100,
+};
+
+#define RULE_FIELDS_MAX 16
+
+struct rule_set {
+	const char *name; /* "__set0" and the like where it is anonymous */
+	uint32_t table;
+	uint32_t id;    /* NFTA_SET_ID, or 0 */
+	uint32_t flags; /* enum rule_set_flag */
+	uint32_t key_type, data_type; /* NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: nft's own numbers */
+	uint16_t key_length;          /* bytes; a field takes a multiple of four of them */
+	uint16_t data_length;         /* of a map that has no verdicts */
+	bool has_verdicts;            /* NFT_DATA_VERDICT */
+	bool is_known;                /* the elements were all read */
+	uint8_t n_fields;             /* of a concatenation; 0 or 1: none */
+	uint8_t fields[RULE_FIELDS_MAX]; /* bytes of each as they are compared: 4, 2, 1, 16 */
+	uint32_t first_element;       /* they stand together */
+	uint32_t n_elements;
+};
+
+/*
+ * One element: every key from `first` to `last`, both with it; of a concatenation, each field
+ * between those of `first` and `last`. The reader has made that out of whatever the kernel sends.
+ */
+struct rule_element {
+	uint32_t first; /* in `bytes`, as long as the set's key */
+	uint32_t last;  /* likewise; may be the same place */
+	uint32_t data;  /* in `bytes`, as long as the set's data; RULESET_NONE: none */
+	uint32_t chain; /* of jump and goto */
+	uint8_t verdict; /* enum rule_verdict */
+	bool is_catchall;  /* matches where no other does; has no key */
+	bool has_timeout;  /* goes by itself */
+	bool has_stateful; /* expressions of its own that may say no: limit, quota, connlimit */
+};
+
+/* --- x_tables --- */
+
+/* What struct ipt_ip and struct ip6t_ip6 have. Addresses in network order, IPv4 in the first four. */
+enum xt_invert {
+	XT_INVERT_IN = 0x01,
+	XT_INVERT_OUT = 0x02,
+	XT_INVERT_TOS = 0x04,
+	XT_INVERT_SOURCE = 0x08,
+	XT_INVERT_DESTINATION = 0x10,
+	XT_INVERT_FRAGMENT = 0x20,
+	XT_INVERT_PROTOCOL = 0x40,
+};
+
+/* How a match or target is modelled; the rest is known by name alone. */
+enum xt_kind {
+	XT_UNKNOWN, /* a name, or a revision, that nobody here knows */
+	XT_IP,
+	/* Matches */
+	XT_PORTS,     /* tcp, udp, udplite, sctp, dccp */
+	XT_MULTIPORT, /* .. */
+	XT_CONNTRACK, /* conntrack and state */
+	XT_ADDRTYPE,
+	XT_MARK,
+	XT_CONNMARK,
+	XT_IPRANGE,
+	XT_PKTTYPE,
+	XT_SET,
+	XT_RPFILTER,
+	XT_ICMP,  /* icmp and icmp6: never of TCP or UDP */
+	XT_ALWAYS, /* comment and what else has no say */
+	/* Matches that rest on what the sender writes into a packet: ttl, hl, length, tos, ... */
+	XT_SENDER,
+	/* on how much came before: limit, hashlimit, recent, connlimit, quota, statistic, ... */
+	XT_RATE,
+	XT_TIME,
+	XT_OWNER, /* owner, cgroup: of the sending socket, on the way out alone */
+	XT_PHYSDEV,
+	XT_SOCKET,
+	XT_DEVGROUP,
+	XT_POLICY, /* IPsec */
+	XT_MAC,
+	XT_BPF,
+	/* Targets */
+	XT_VERDICT, /* standard */
+	XT_ERROR,
+	XT_REJECT,
+	XT_DNAT, /* DNAT and REDIRECT, NETMAP */
+	XT_SNAT, /* SNAT and MASQUERADE: nothing for who comes in */
+	XT_SET_MARK,
+	XT_SET_CONNMARK,
+	XT_CT, /* CT and NOTRACK */
+	XT_TPROXY,
+	XT_QUEUE,
+	XT_SYNPROXY,
+	XT_NOTHING, /* goes on, and changes nothing that matters here: LOG, TRACE, SET, TCPMSS, ... */
+	XT_CHANGE,  /* goes on, and changes the packet in a way that is not followed */
+};
+
+struct xt_ports {
+	uint16_t source_first, source_last, first, last; /* host order */
+	uint8_t flag_mask, flag_compare;                 /* tcp */
+	uint8_t option;                                  /* tcp; 0: none */
+	bool not_source, not_destination, not_flags, not_option;
+	uint8_t protocol; /* IPPROTO_*, that of the match */
+};
+
+struct xt_multiport {
+	uint8_t where; /* 0 source, 1 destination, 2 either */
+	uint8_t n;
+	bool is_inverted;
+	struct {
+		uint16_t first, last; /* host order */
+	} ports[15];
+};
+
+struct xt_addresses {
+	uint8_t addr[16], mask[16];
+};
+
+/* struct xt_conntrack_mtinfo3, of which the other revisions are parts. */
+struct xt_conntrack {
+	struct xt_addresses original_source, original_destination, reply_source, reply_destination;
+	uint32_t expires_first, expires_last;
+	uint16_t protocol;
+	/* host order; of the original and the reply direction */
+	uint16_t original_source_port[2], original_destination_port[2], reply_source_port[2],
+		reply_destination_port[2];
+	uint16_t match, invert; /* XT_CONNTRACK_* */
+	uint16_t states, status; /* XT_CONNTRACK_STATE_*, IPS_* */
+};
+
+struct xt_mark {
+	uint32_t mark, mask; /* of MARK and CONNMARK: xor (set) and clear */
+	bool is_inverted;
+	uint8_t mode; /* CONNMARK: 0 set, 1 save, 2 restore */
+	uint32_t ct_mask, packet_mask; /* CONNMARK: of save and restore */
+	uint8_t shift_left, shift_right; /* CONNMARK rev 2, bits */
+};
+
+struct xt_iprange {
+	uint8_t source_first[16], source_last[16], first[16], last[16]; /* network order */
+	uint8_t flags;                                                  /* IPRANGE_* */
+};
+
+struct xt_ip {
+	uint8_t source[16], source_mask[16], destination[16], destination_mask[16];
+	char in[16], out[16];           /* NUL-terminated names ... */
+	uint8_t in_length, out_length;  /* ... of which so many bytes count; 0: any */
+	uint16_t protocol;              /* 0: any */
+	uint8_t flags;                  /* IPT_F_FRAG 1, IPT_F_GOTO 2; IP6T_F_PROTO 1, TOS 2, GOTO 4 */
+	uint8_t inverted;               /* enum xt_invert */
+	uint8_t tos;
+	bool is_ipv6;
+};
+
+struct xt_nat {
+	uint32_t flags;                 /* NF_NAT_RANGE_* */
+	uint8_t first[16], last[16];    /* network order */
+	uint16_t first_port, last_port; /* host order */
+	uint16_t base_port;
+	bool is_redirect; /* to an address of the interface */
+	bool is_netmap;
+};
+
+struct xt {
+	const char *name; /* "conntrack", "DNAT" */
+	uint8_t revision;
+	uint8_t kind; /* enum xt_kind */
+	struct rule_bytes blob; /* as the kernel had it, for what is not decoded */
+	union {
+		struct xt_ip ip;
+		struct xt_ports ports;
+		struct xt_multiport multiport;
+		struct xt_conntrack conntrack;
+		struct xt_mark mark;
+		struct xt_iprange iprange;
+		struct xt_nat nat;
+		struct {
+			uint16_t source, destination; /* masks of 1 << RTN_* */
+			uint32_t flags; /* XT_ADDRTYPE_*: 1, 2 invert; 4, 8 of the interface */
+		} addrtype;
+		struct {
+			uint16_t type; /* PACKET_* */
+			bool is_inverted;
+		} pkttype;
+		struct {
+			uint32_t set; /* index of `ipsets`; RULESET_NONE: not to be found */
+			uint8_t dimensions;
+			uint8_t flags; /* 1 << dimension: by source; bit 0: inverted */
+			bool has_counters; /* conditions on counters besides */
+		} set;
+		struct {
+			uint8_t flags; /* XT_RPFILTER_* */
+		} rpfilter;
+		struct {
+			uint8_t verdict; /* enum rule_verdict; standard */
+			uint32_t chain;
+		} verdict;
+		struct {
+			uint8_t with; /* IPT_*, IP6T_*: of its own family's enumeration */
+		} reject;
+		struct {
+			bool is_notrack;
+		} ct;
+		struct {
+			uint16_t queue;
+			bool bypass;
+		} queue;
+		struct {
+			uint32_t source, source_mask, destination, destination_mask;
+			uint8_t flags; /* XT_DEVGROUP_* */
+		} devgroup;
+	} u;
+};
+
+/* An element of an ipset: a range of each that the set's type has. */
+struct ipset_element {
+	uint8_t first[16], last[16];   /* address, network order; IPv4 in the first four */
+	uint8_t first2[16], last2[16]; /* second address: hash:net,net */
+	uint16_t port, port_last;      /* host order */
+	uint8_t protocol;
+	bool is_nomatch;     /* an exception in a net set */
+	bool has_timeout;
+	uint8_t bits, bits2; /* length of the prefix, for net sets: longer goes first */
+	uint32_t mark;
+	uint32_t set;          /* list:set: index of `ipsets` */
+	const char *interface; /* hash:net,iface */
+};
+
+struct ipset {
+	const char *name;
+	const char *type; /* "hash:net" */
+	bool is_ipv6;
+	bool is_known; /* all elements were read, and the type is one of those that are understood */
+	uint32_t mark_mask;
+	uint32_t first_element, n_elements;
+};
+
+/* --- Routes --- */
+
+/* A route as RTM_GETROUTE tells it. */
+struct rule_route {
+	struct hark_prefix to;
+	uint32_t table;
+	uint32_t metric;
+	uint32_t oif;           /* 0: several (first_hop), or none */
+	uint32_t first_hop;     /* of `hops`: interface indexes of a route with several next hops */
+	uint16_t n_hops;
+	uint8_t type;  /* RTN_* */
+	uint8_t tos;
+	uint8_t scope; /* RT_SCOPE_* */
+	bool is_linkdown; /* its interface has no carrier */
+};
+
+/* A rule of policy routing (RTM_GETRULE), in order of priority. */
+struct rule_policy {
+	struct hark_prefix from, to; /* 0 bits: any */
+	const char *iif, *oif;       /* NULL: any */
+	uint32_t priority, table, mark, mask, go_to;
+	uint8_t action; /* FR_ACT_* */
+	uint8_t family; /* enum hark_family */
+	uint8_t tos, protocol;
+	bool is_inverted, is_l3mdev;
+	bool has_rest; /* ports, users, tunnels: what is not modelled */
+	int32_t suppress_prefix; /* FRA_SUPPRESS_PREFIXLEN, -1: none */
+};
+
+/* An interface, as far as packets that come in by it depend on that. */
+struct rule_interface {
+	const char *name;
+	uint32_t ifindex;
+	uint32_t master; /* IFLA_MASTER, 0: none */
+	uint32_t group;  /* IFLA_GROUP */
+	uint16_t type;   /* ARPHRD_* */
+	const char *kind; /* IFLA_INFO_KIND: "bridge", "veth"; NULL: none */
+	uint8_t rp_filter; /* of IPv4, with that of "all": 0 no, 1 strict, 2 loose */
+	bool rp_filter_known;
+	bool accept_local, route_localnet; /* of IPv4, with those of "all" */
+	bool is_up;
+	bool has_xdp;  /* IFLA_XDP */
+	uint8_t has_tc; /* enum hark_tristate: programs or actions on its way in */
+};
+
+/* A BPF program that sees packets on their way in, by its place. */
+enum rule_program_kind {
+	RULE_PROGRAM_XDP,
+	RULE_PROGRAM_TC,
+	RULE_PROGRAM_NETFILTER,
+	RULE_PROGRAM_CGROUP, /* ingress of sockets */
+};
+
+struct rule_program {
+	uint8_t kind;      /* enum rule_program_kind */
+	uint8_t family;    /* netfilter: enum rule_family */
+	uint8_t hook;      /* netfilter: enum rule_hook */
+	int32_t priority;  /* netfilter */
+	uint32_t ifindex;  /* XDP, tc */
+	uint32_t id;       /* of the program; 0: not known */
+	uint64_t cgroup_id; /* cgroup: sockets in it and below; 0 else */
+	const char *name;  /* of the program, or NULL */
+};
+
+struct ruleset {
+	struct arena arena; /* names */
+	ARRAY(uint8_t) bytes;
+	ARRAY(struct rule_table) tables;
+	ARRAY(struct rule_chain) chains;
+	ARRAY(struct rule) rules;
+	ARRAY(struct rule_expression) expressions;
+	ARRAY(struct rule_set) sets;
+	ARRAY(struct rule_element) elements;
+	ARRAY(struct xt) xts;
+	ARRAY(const char *) devices;
+	ARRAY(struct ipset) ipsets;
+	ARRAY(struct ipset_element) ipset_elements;
+	ARRAY(struct rule_route) routes; /* without those of the table "local" that are places */
+	ARRAY(uint32_t) hops;
+	ARRAY(struct rule_policy) policies;
+	ARRAY(struct rule_interface) interfaces;
+	ARRAY(struct rule_program) programs;
+	/* Local addresses, and prefixes that are local: RTN_LOCAL of all tables; RTN_BROADCAST. */
+	ARRAY(struct hark_place) locals, broadcasts;
+	/* enum hark_presence: HARK_ABSENT where the kernel has none of it, or none is in use */
+	uint8_t nftables, xtables[HARK_FAMILY_N_], ipset_presence, routing, program_presence;
+	bool has_conntrack[HARK_FAMILY_N_]; /* something here has the kernel track connections */
+	uint8_t forwarding[HARK_FAMILY_N_]; /* enum hark_tristate */
+	bool bridge_calls_ip[HARK_FAMILY_N_]; /* bridged frames run through iptables */
+	uint32_t generation; /* NFTA_GEN_ID */
+};
+
+struct ruleset *ruleset_new(void);
+void ruleset_free(struct ruleset *ruleset); /* NULL is fine */
+
+/* Keeps bytes; their place, or RULESET_NONE when memory ran out. */
+uint32_t ruleset_keep(struct ruleset *ruleset, const void *bytes, uint32_t length);
+
+static inline const uint8_t *ruleset_bytes(const struct ruleset *ruleset, uint32_t at)
+{
+	return ruleset->bytes.items + at;
+}
+
+/* Whether a packet meets anything at all: rules, programs. */
+bool ruleset_is_empty(const struct ruleset *ruleset);
+
+#endif
