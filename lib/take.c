@@ -263,6 +263,7 @@ static int read_namespace(struct taking *taking)
 	if (r == 0 && taking->details & HARK_DETAIL_ANSWERS)
 		r = judge_listeners(source, snapshot, taking->details);
 	end_stage(taking, HARK_STAGE_ANSWERS);
+	end_stage(taking, HARK_STAGE_FIREWALL);
 	return r;
 }
 

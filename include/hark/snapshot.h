@@ -44,6 +44,8 @@ enum hark_detail {
 	HARK_DETAIL_RULES = 1 << 13,
 	HARK_DETAIL_PATH = 1 << 14,
 	HARK_DETAIL_DOORS = 1 << 15,
+	/* and what a sender gets that is no ordinary client: hark_firewall_entry.first_crafted */
+	HARK_DETAIL_CRAFTED = 1 << 16,
 };
 
 /* Which tables of the kernel to read. */
@@ -60,6 +62,7 @@ enum hark_stage {
 	HARK_STAGE_SOCKETS,    /* the dump, sorted */
 	HARK_STAGE_ADDRESSES,  /* what is local */
 	HARK_STAGE_ANSWERS,    /* asking, and concluding */
+	HARK_STAGE_FIREWALL,   /* reading the rules, and judging */
 	HARK_STAGE_HOLDERS,
 	HARK_STAGE_UNITS,     /* of sockets whose holders may not be seen; containers' names */
 	HARK_STAGE_SELECTION, /* dropping what does not match */

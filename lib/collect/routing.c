@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "firewall.h"
+#include "rules.h"
 
 int routing_read(struct hark_source *source, struct ruleset *ruleset)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "firewall.h"
+#include "rules.h"
 
 int xt_decode(struct ruleset *ruleset, const char *name, uint8_t revision, bool is_target,
 	      uint8_t family, const void *blob, uint32_t length, struct xt *ret)

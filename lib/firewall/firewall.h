@@ -42,6 +42,7 @@ struct firewall_how {
 	uint8_t kind;  /* 0: none; reject: enum firewall_reject; diverted: FIREWALL_HOW_ADDRESS */
 	uint16_t port; /* host order; 0: as it was */
 	bool is_any_address; /* one of several: first to last */
+	bool is_local;       /* all of them are this host's own */
 	struct hark_addr first, last;
 };
 

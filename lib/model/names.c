@@ -128,7 +128,7 @@ const char *hark_note_why_name(enum hark_note_why why)
 const char *hark_stage_name(enum hark_stage stage)
 {
 	static const char *const names[] = { "namespaces", "sockets", "addresses", "answers",
-					     "holders",    "units",   "selection" };
+					     "firewall",   "holders", "units",     "selection" };
 
 	return NAME_OF(names, stage, HARK_STAGE_N_);
 }

@@ -3,8 +3,8 @@
  * The readers of a ruleset, of the namespace that the calling thread is in. Each sets its presence
  * in the ruleset: what could not be read is no error. 0, or -ENOMEM.
  */
-#ifndef FIREWALL_READ_H
-#define FIREWALL_READ_H
+#ifndef RULES_H
+#define RULES_H
 
 #include "ruleset.h"
 #include "source.h"
