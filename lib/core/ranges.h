@@ -34,16 +34,19 @@ int ranges_copy(struct ranges *to, const struct ranges *from);
 int ranges_add(struct ranges *set, u128 first, u128 last);
 int ranges_cut(struct ranges *set, u128 first, u128 last);
 
-/* In place, with another set: linear in both, but in the smaller one's logarithm where few change. */
+/*
+ * In place, with another set: 0 or -ENOMEM, the set as it was then. Linear in both; where one has
+ * much less, little more than a memmove of the larger.
+ */
 int ranges_unite(struct ranges *set, const struct ranges *other);
 int ranges_subtract(struct ranges *set, const struct ranges *other);
 int ranges_intersect(struct ranges *set, const struct ranges *other);
-/* All from 0 to `max` that were not in it. */
+/* All from 0 to `max` that were not in it: 0 or -ENOMEM likewise. */
 int ranges_invert(struct ranges *set, u128 max);
 
 /*
  * Brings intervals in any order, overlapping or not, into the order of a set: for those who fill
- * `items` by themselves.
+ * `items` by themselves. What ends before it begins is left out.
  */
 void ranges_normalize(struct ranges *set);
 
@@ -57,7 +60,8 @@ static inline bool ranges_are_empty(const struct ranges *set)
 	return set->n == 0;
 }
 
-/* An address as such a number, and back. */
+/* An address as such a number, and back. The bytes are in network order, four or sixteen. */
+u128 ranges_from_bytes(const uint8_t *bytes, bool is_ipv6);
 u128 ranges_number(const struct hark_addr *addr);
 struct hark_addr ranges_addr(u128 number, bool is_ipv6);
 

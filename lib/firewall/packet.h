@@ -63,8 +63,9 @@ int condition_of_some(struct condition *condition, const struct ranges *sources,
 /* Those of `sources` that are in `set`, exactly. */
 int condition_of_set(struct condition *condition, const struct ranges *sources,
 		     const struct ranges *set);
-/* Holds where both do. */
+/* Holds where both do; where either does. */
 int condition_and(struct condition *condition, const struct condition *other);
+int condition_or(struct condition *condition, const struct condition *other);
 /* Turned about, within `sources`. */
 int condition_not(struct condition *condition, const struct ranges *sources);
 
