@@ -20,11 +20,13 @@ import time
 
 import listers
 import report
+import rules
 import worlds
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 LEAST_ROUNDS = 5
-USUAL_ROUNDS = {"idle": 41, "small": 41, "medium": 21, "large": 15}
+USUAL_ROUNDS = {"idle": 41, "small": 41, "medium": 21, "large": 15,
+                "open": 41, "rules": 15, "cuts": 15, "sets": 9}
 SLOW_S = 1  # who takes longer takes part in the least number of rounds, spread over all of them
 STAGE_RUNS = 7
 SLOW_STAGE_RUNS = 3
@@ -48,7 +50,7 @@ class Measured:
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--world", action="append", choices=worlds.NAMES,
+    parser.add_argument("--world", action="append", choices=worlds.NAMES + worlds.RULED,
                         help="may be given more than once (default: all)")
     parser.add_argument("--rounds", type=int, default=0,
                         help=f"at least {LEAST_ROUNDS} are run")
@@ -171,17 +173,20 @@ def main():
     say([*report.machine_lines(listers.versions()), ""])
     with tempfile.TemporaryDirectory(prefix="hark-bench-") as folder:
         build_tools(folder)
-        for name in arguments.world or worlds.NAMES:
+        for name in arguments.world or worlds.NAMES + worlds.RULED:
             n_rounds = max(arguments.rounds or USUAL_ROUNDS[name], LEAST_ROUNDS)
             noise = describe_noise(n_measured == 0)
             try:
-                with (worlds.World(name, f"{folder}/worldgen") as world,
-                      priority(arguments.realtime)):
-                    measured = measure_world(world, chosen, n_rounds, order, f"{folder}/measure")
+                is_ruled = name in worlds.RULED
+                made = rules.Ruled(name) if is_ruled else worlds.World(name, f"{folder}/worldgen")
+                with made as world, priority(arguments.realtime):
+                    fitting = [lister for lister in chosen if lister.ruled == is_ruled]
+                    measured = measure_world(world, fitting, n_rounds, order, f"{folder}/measure")
             except worlds.WorldError as error:
                 say(report.skipped_lines(name, error))
                 continue
-            say(report.world_lines(name, world.facts, noise, measured, absent))
+            told = {lister: why for lister, why in absent.items() if why or lister in measured}
+            say(report.world_lines(name, world.facts, noise, measured, told))
             n_measured += 1
             n_wrong += sum(not report.is_right(one) for one in measured.values())
     if arguments.out:

@@ -26,6 +26,7 @@ class Lister:
     rows: bool = True
     holders: bool = False
     by: str = ""  # HARK_HOLDERS for a personality, which has no option for it
+    ruled: bool = False  # for worlds of rules alone
 
     @property
     def name(self):
@@ -134,6 +135,9 @@ def listers():
 
     return [
         Lister(("/bin/true",), rows=False),
+        of_hark("-tn", udp=False, holders=True, ruled=True),
+        of_hark("-tn", "--no-firewall", udp=False, holders=True, ruled=True),
+        Lister(("nft", "list", "ruleset"), rows=False, ruled=True),
         of_hark(holders=True),
         of_hark("--holders=proc", holders=True),
         of_hark("--holders=bpf", holders=True),
@@ -177,5 +181,5 @@ def first_line(*words):
 
 def versions():
     asked = {"hark": (hark_path(), "--version"), "ss": ("ss", "-V"),
-             "netstat": ("netstat", "-V"), "lsof": ("lsof", "-v")}
+             "netstat": ("netstat", "-V"), "lsof": ("lsof", "-v"), "nft": ("nft", "--version")}
     return {name: first_line(*words) for name, words in asked.items()}

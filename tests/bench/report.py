@@ -38,6 +38,9 @@ GOALS = (
     Goal("hark -a --no-holders", "ss -tuna"),
     Goal("hark netstat -tlnp", "netstat -tlnp", NO_SLOWER | {"large": 60}),
     Goal("HARK_HOLDERS=proc hark netstat -tlnp", "netstat -tlnp", NO_SLOWER),
+    Goal("hark -tn", "nft list ruleset", {"sets": 1}, times_as_long={"rules": 4, "cuts": 4},
+         mib={"rules": 64, "cuts": 64, "sets": 64}),
+    Goal("hark -tn", "hark -tn --no-firewall", times_as_long={"open": 1.05}),
     Goal("hark lsof -nP -i", "lsof -nP -i", NO_SLOWER | {"large": 20}),
     Goal("HARK_HOLDERS=proc hark lsof -nP -i", "lsof -nP -i", NO_SLOWER),
 )
@@ -83,6 +86,8 @@ def table(header, rows):
 
 
 def describe_world(facts):
+    if "ruled" in facts:
+        return f"{facts['tcp_listeners']:,} dual-stack listeners of TCP behind {facts['ruled']}"
     if facts["sockets"] == 1:
         return "The machine as it is, and one listener in a network namespace of its own"
     return (f"{facts['processes']:,} processes, {facts['descriptors']:,} descriptors, "
@@ -139,6 +144,8 @@ def verdict(is_met):
 def goal_rows(world, measured, absent):
     for goal in GOALS:
         names = f"`{goal.ours}` against `{goal.theirs}`"
+        if not {goal.ours, goal.theirs} <= measured.keys() | absent.keys():
+            continue
         why_not = absent[goal.ours] or absent[goal.theirs]
         if why_not:
             yield [names, "", "", "", f"not measured: {why_not}"]

@@ -8,6 +8,7 @@ import subprocess
 
 CLONE_NEWNET = 0x40000000
 NAMES = ("idle", "small", "medium", "large")
+RULED = ("open", "rules", "cuts", "sets")  # of rules.py
 # What a world takes in the kernel, too, and the inodes that listing it leaves in /proc.
 MEMORY_MIB = {"idle": 0, "small": 100, "medium": 1000, "large": 5000}
 
