@@ -15,6 +15,9 @@
 int passage_take(struct hark_source *source, struct hark_snapshot *snapshot,
 		 const struct hark_selection *selection, uint32_t details);
 
+/* Doors that lead into another namespace of the snapshot, once all were read: 0 or -ENOMEM. */
+int passage_join(struct hark_snapshot *snapshot);
+
 /* What an answer of the firewall has become, as rows. */
 struct passage_pieces {
 	uint32_t first, n; /* of snapshot->firewall_pieces */

@@ -10,29 +10,34 @@ static bool is_same_addr(const struct hark_addr *a, const struct hark_addr *b)
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* Where all that gets through is brought to; NULL where that differs. */
-static const char *find_target(const struct hark_snapshot *snapshot, uint32_t first_entry,
-			       bool *ret_is_door)
+/* Where what gets through is brought to: whether it is brought anywhere at all. */
+static bool find_target(const struct passage *passage, const struct passage_asking *asking,
+			struct firewall_how *ret)
 {
-	const char *target = NULL;
+	bool is_found = false;
 
-	*ret_is_door = false;
-	for (uint32_t i = first_entry; i < snapshot->firewall_entries.n; i++) {
-		const struct hark_firewall_entry *entry = &snapshot->firewall_entries.items[i];
+	*ret = (struct firewall_how){ .kind = FIREWALL_HOW_NOTHING };
+	for (uint32_t i = 0; i < asking->items.n; i++) {
+		const struct firewall_answer *answer =
+			passage->answers.items[asking->items.items[i].ordinary];
 
-		for (uint32_t k = 0; k < entry->n_pieces; k++) {
-			const struct hark_firewall_piece *piece =
-				&snapshot->firewall_pieces.items[entry->first_piece + k];
+		for (uint32_t k = 0; k < answer->n_pieces; k++) {
+			const struct firewall_how *how = &answer->pieces[k].how;
 
-			if (piece->verdict != HARK_FIREWALL_ACCEPT || !piece->how)
+			if (how->kind != FIREWALL_HOW_ADDRESS)
 				continue;
-			if (*ret_is_door && target && strcmp(target, piece->how) != 0)
-				return NULL;
-			target = piece->how;
-			*ret_is_door = true;
+			if (!is_found)
+				*ret = *how;
+			else if (ret->port != how->port ||
+				 !is_same_addr(&ret->first, &how->first) ||
+				 !is_same_addr(&ret->last, &how->last))
+				ret->kind = FIREWALL_HOW_NOTHING;
+			is_found = true;
 		}
 	}
-	return target;
+	if (ret->is_any_address || !is_same_addr(&ret->first, &ret->last))
+		ret->kind = FIREWALL_HOW_NOTHING;
+	return is_found;
 }
 
 /* The listener of this namespace that takes what is brought to that local address and port. */
@@ -49,21 +54,6 @@ static uint32_t find_listener(const struct passage *passage, const struct firewa
 		    snapshot_answer(snapshot, socket, door->family)->verdict != HARK_VERDICT_NONE &&
 		    passage_is_own(snapshot, socket, door->family, how))
 			return i;
-	}
-	return HARK_NONE;
-}
-
-static uint32_t find_taker(const struct passage *passage, const struct passage_asking *asking,
-			   const struct firewall_door *door)
-{
-	for (uint32_t i = 0; i < asking->items.n; i++) {
-		const struct firewall_answer *answer =
-			passage->answers.items[asking->items.items[i].ordinary];
-
-		for (uint32_t k = 0; k < answer->n_pieces; k++)
-			if (answer->pieces[k].how.kind == FIREWALL_HOW_ADDRESS &&
-			    answer->pieces[k].how.is_local)
-				return find_listener(passage, door, &answer->pieces[k].how);
 	}
 	return HARK_NONE;
 }
@@ -147,26 +137,33 @@ static int judge_door(struct passage *passage, struct passage_asking *asking,
 		.to = from->to,
 		.first_entry = snapshot->firewall_entries.n,
 	};
+	char text[FIREWALL_HOW_SIZE];
+	struct firewall_how how;
 	struct hark_door *new;
-	bool is_door;
 	int r;
 
 	if (from->protocol == IPPROTO_SCTP)
 		door.protocol = HARK_PROTOCOL_SCTP;
 	r = ask_door(passage, asking, from, &question);
-	if (r == 0) {
-		door.socket = find_taker(passage, asking, from);
-		door.reach = widest_reach(passage, asking);
-		r = passage_add_entries(passage, asking, &question);
+	if (r < 0 || !find_target(passage, asking, &how))
+		return r;
+	door.reach = widest_reach(passage, asking);
+	door.socket = HARK_NONE;
+	if (how.kind == FIREWALL_HOW_ADDRESS) {
+		door.target = how.first;
+		door.target_port = how.port ? how.port : from->port;
+		how.port = door.target_port;
+		door.leads_to =
+			arena_strdup(&snapshot->arena, firewall_how_text(&how, from->family, text));
+		if (!door.leads_to)
+			return -ENOMEM;
+		if (how.is_local)
+			door.socket = find_listener(passage, from, &how);
 	}
+	r = passage_add_entries(passage, asking, &question);
 	if (r < 0)
 		return r;
 	door.n_entries = snapshot->firewall_entries.n - door.first_entry;
-	door.leads_to = find_target(snapshot, door.first_entry, &is_door);
-	if (!is_door) {
-		snapshot->firewall_entries.n = door.first_entry;
-		return 0;
-	}
 	door.rule = passage_rule(passage, &witness);
 	new = door.rule == HARK_NONE ? NULL : array_push(&snapshot->doors);
 	if (!new)

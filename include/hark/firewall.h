@@ -60,8 +60,8 @@ struct hark_firewall_rule {
 
 /* One part of the partition of all senders. */
 struct hark_firewall_piece {
-	uint8_t verdict;      /* enum hark_firewall_verdict */
-	uint32_t depends_on;  /* mask of 1 << enum hark_firewall_doubt */
+	uint8_t verdict;     /* enum hark_firewall_verdict */
+	uint32_t depends_on; /* mask of 1 << enum hark_firewall_doubt */
 	/* depends: verdicts that are possible, mask of 1 << enum hark_firewall_verdict */
 	uint32_t possible;
 	const char *how;      /* "tcp-reset", "icmp-port-unreachable", "10.0.0.2:80"; NULL */
@@ -77,12 +77,12 @@ struct hark_firewall_piece {
  * They are of an ordinary client: a SYN or a datagram from a high port, without options.
  */
 struct hark_firewall_entry {
-	uint8_t family;         /* enum hark_family */
-	uint32_t netns;         /* index of its hark_namespace */
-	uint32_t ifindex;       /* by which they arrive */
-	uint32_t first_place;   /* hark_snapshot_place(): the addresses that fare alike */
+	uint8_t family;       /* enum hark_family */
+	uint32_t netns;       /* index of its hark_namespace */
+	uint32_t ifindex;     /* by which they arrive */
+	uint32_t first_place; /* hark_snapshot_place(): the addresses that fare alike */
 	uint32_t n_places;
-	uint32_t first_piece;   /* hark_snapshot_firewall_piece(): a partition of all senders */
+	uint32_t first_piece; /* hark_snapshot_firewall_piece(): a partition of all senders */
 	uint32_t n_pieces;
 	/*
 	 * A sender that chooses what an ordinary one does not (its port, options, extension
@@ -97,9 +97,9 @@ struct hark_firewall_entry {
 
 /* A step of the packets' path that concerned any of them. */
 struct hark_firewall_step {
-	uint32_t rule;       /* hark_snapshot_firewall_rule() */
-	const char *hook;    /* "prerouting", "input", ... */
-	const char *action;  /* "accept", "drop", "jump", "goes on", ... */
+	uint32_t rule;        /* hark_snapshot_firewall_rule() */
+	const char *hook;     /* "prerouting", "input", ... */
+	const char *action;   /* "accept", "drop", "jump", "goes on", ... */
 	uint32_t first_range; /* who may be concerned */
 	uint32_t n_ranges;
 	bool is_certain;     /* who may be is */
@@ -112,16 +112,24 @@ struct hark_firewall_step {
  */
 struct hark_door {
 	uint32_t netns;
-	uint8_t protocol;  /* enum hark_protocol */
-	uint8_t family;    /* enum hark_family */
+	uint8_t protocol; /* enum hark_protocol */
+	uint8_t family;   /* enum hark_family */
 	uint16_t port;
-	struct hark_addr to; /* what it is published at; any: every address of this host */
+	struct hark_addr to;  /* what it is published at; any: every address of this host */
 	const char *leads_to; /* "172.17.0.2:80"; NULL: to several, or not known */
 	uint32_t socket;      /* the listener of this snapshot that it leads to, or HARK_NONE */
 	uint32_t rule;        /* hark_snapshot_firewall_rule(): that translates */
 	uint32_t first_entry; /* hark_snapshot_firewall_entry() */
 	uint32_t n_entries;
-	uint8_t reach;        /* enum hark_reach of its widest address */
+	uint8_t reach; /* enum hark_reach of its widest address */
+	/* leads_to as an address and port; any and 0 where that is NULL */
+	struct hark_addr target;
+	uint16_t target_port;
+	/*
+	 * The listener is in another namespace, whose own rules its entries take into account:
+	 * pieces of the two that do not let through stand beside one another.
+	 */
+	bool is_joined;
 };
 
 /* Names as scripts see them; NULL outside of the enumeration. */

@@ -212,6 +212,12 @@ void snapshot_keep_sockets(struct hark_snapshot *snapshot, uint32_t *index)
 		if (*winner < snapshot->sockets.n)
 			*winner = index[*winner];
 	}
+	for (uint32_t i = 0; i < snapshot->doors.n; i++) {
+		uint32_t *target = &snapshot->doors.items[i].socket;
+
+		if (*target < snapshot->sockets.n)
+			*target = index[*target];
+	}
 	snapshot->sockets.n = n;
 	snapshot->holders.n = n_holders;
 }
