@@ -172,31 +172,48 @@ struct rule_expression {
 	uint8_t op;       /* enum rule_op */
 	uint8_t dreg;     /* RULE_REG_NONE, RULE_REG_VERDICT, or an offset */
 	uint8_t sreg;     /* RULE_REG_NONE or an offset */
-	uint8_t sreg2;    /* bitwise; NAT: first port */
+	/* bitwise; NAT, masquerade, redirect, tproxy: first port; dynset: data; dup: device;
+	 * fwd: address */
+	uint8_t sreg2;
 	uint8_t sreg3;    /* NAT: last address */
-	uint8_t sreg4;    /* NAT: last port */
+	uint8_t sreg4;    /* NAT, masquerade, redirect: last port */
 	uint8_t length;   /* bytes that are loaded, compared, changed */
-	uint8_t key;      /* see enum rule_op; reject: NFT_REJECT_*; NAT: type */
-	uint8_t family;   /* NAT: enum rule_family of its addresses */
+	/* see enum rule_op; reject: NFT_REJECT_*; NAT: type; log: level; hash: NFT_HASH_*;
+	 * dynset: NFT_DYNSET_OP_*; xfrm: NFT_XFRM_KEY_* */
+	uint8_t key;
+	uint8_t family;   /* NAT, tproxy, fwd: enum rule_family of its addresses */
 	uint8_t compare;  /* enum rule_compare */
 	uint8_t arithmetic; /* enum rule_arithmetic; byteorder: NFT_BYTEORDER_*; numgen: NFT_NG_* */
-	uint8_t size;     /* byteorder: 2, 4 or 8; ct: direction + 1, 0: none */
-	uint8_t base;     /* payload: NFT_PAYLOAD_*; exthdr: NFT_EXTHDR_OP_* */
-	uint8_t type;     /* exthdr: header or option; reject: ICMP code */
+	/* byteorder: 2, 4 or 8; ct: direction + 1, 0: none; log: 1 where it has a group; hash: 1
+	 * where it has a seed; synproxy: window scale */
+	uint8_t size;
+	uint8_t base;     /* payload: NFT_PAYLOAD_*; exthdr: NFT_EXTHDR_OP_*; xfrm: direction */
+	uint8_t type;     /* exthdr: header or option; reject: ICMP code; osf: TTL */
 	uint8_t verdict;  /* immediate: enum rule_verdict */
 	bool is_inverted; /* lookup; limit: over; quota: over; connlimit: over */
-	uint16_t flags;   /* fib: NFTA_FIB_F_*; NAT: NF_NAT_RANGE_*; exthdr: NFT_EXTHDR_F_* */
-	uint32_t offset;  /* payload, exthdr; numgen, hash: offset */
+	/* fib: NFTA_FIB_F_*; NAT: NF_NAT_RANGE_*; exthdr: NFT_EXTHDR_F_*; log: NF_LOG_*; queue:
+	 * NFT_QUEUE_FLAG_*; synproxy: NF_SYNPROXY_OPT_*; osf: NFT_OSF_F_* */
+	uint16_t flags;
+	/* payload, exthdr: bytes; numgen, hash: offset; log: bytes of the packet; socket: level of
+	 * the cgroup; xfrm: number of the policy */
+	uint32_t offset;
 	uint32_t chain;   /* immediate: of jump and goto */
 	uint32_t set;     /* lookup, dynset, objref; RULESET_NONE: not to be found */
 	uint32_t xt;      /* index of `xts` */
-	uint32_t modulus; /* numgen, hash; queue: first number */
+	/* numgen, hash; queue: first number; log: group; synproxy: maximum segment size */
+	uint32_t modulus;
 	uint64_t rate;    /* limit: so many ... */
-	uint64_t unit;    /* limit: in so many seconds; quota: bytes; connlimit: connections */
-	uint32_t burst;   /* limit */
+	/* limit: in so many seconds; quota: bytes; connlimit: connections; dynset: timeout, ms */
+	uint64_t unit;
+	/* limit; queue: how many; log: queue threshold; hash: seed */
+	uint32_t burst;
 	bool is_bytes;    /* limit: of bytes, not packets */
 	struct rule_bytes data, data2;
-	const char *name; /* unknown: the kernel's; log: prefix; objref: the object's; NULL: none */
+	/* unknown: the kernel's; log: prefix; objref: the object's; flow offload: the flow table's;
+	 * NULL: none */
+	const char *name;
+	/* dynset: what its elements come with, in `expressions` where no rule has them */
+	uint32_t first_inner, n_inner;
 };
 
 /* RULE_SET_* are NFT_SET_* where they have the same name. */
