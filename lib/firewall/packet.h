@@ -4,6 +4,7 @@
 #define PACKET_H
 
 #include "firewall.h"
+#include "ruleset_names.h"
 
 /*
  * A number of which some bits are known. `doubts` tells why the others are not.
@@ -26,22 +27,23 @@ enum packet_ct {
 struct packet_state {
 	struct ranges sources;
 	struct bits mark, ct_mark;
-	uint8_t ct;           /* enum packet_ct */
-	bool is_dnat;         /* IPS_DST_NAT: the destination was changed */
+	uint8_t ct;   /* enum packet_ct */
+	bool is_dnat; /* IPS_DST_NAT: the destination was changed */
 	bool is_dnat_known;
-	struct hark_addr to;  /* destination as it is now */
-	uint16_t port;        /* host order */
-	bool is_to_known;     /* false: it was changed to one of many */
-	uint32_t doubts;      /* of the way here that some sources may not have taken */
+	struct hark_addr to; /* destination as it is now */
+	uint16_t port;       /* host order */
+	bool is_to_known;    /* false: it was changed to one of many */
+	uint32_t doubts;     /* of the way here that some sources may not have taken */
 };
 
 /* The packet itself, the same for all states of a run. */
 struct packet {
 	const struct firewall_question *question;
 	const struct ruleset *ruleset;
-	const struct rule_interface *in; /* NULL: not known, or on the way out */
+	struct fib *fib;                  /* of the same ruleset */
+	const struct rule_interface *in;  /* NULL: not known, or on the way out */
 	const struct rule_interface *out; /* of output, postrouting, forward; NULL: not known */
-	uint8_t hook;                    /* enum rule_hook */
+	uint8_t hook;                     /* enum rule_hook */
 	bool is_reply; /* then the sources are destinations, and question->to is the source */
 	bool is_first; /* conntrack has not seen it yet, priority below -200 */
 };
@@ -81,29 +83,84 @@ int ipset_match(const struct packet *packet, const struct packet_state *state, u
  * fib.c: routing as the kernel does it, for all sources at once. Each source gets what its own
  * look-up would say.
  */
+struct fib;
+
+/* Sorts the routes of a ruleset, which stays as it is until fib_free(): 0 or -ENOMEM. */
+int fib_new(const struct ruleset *ruleset, struct fib **ret);
+void fib_free(struct fib *fib); /* NULL is fine */
+
 struct fib_result {
 	struct ranges sources;
-	uint8_t type;     /* RTN_*; 0: no route at all */
-	uint32_t oif;     /* 0: none */
-	uint32_t doubts;  /* several next hops, or something that is not modelled: type and oif may differ */
+	uint8_t type;    /* enum rule_route_type; 0: no route at all */
+	uint32_t oif;    /* 0: none, or one of several (then there are doubts) */
+	uint32_t doubts; /* several next hops, what is not modelled: type and oif may be others */
 };
 
 struct fib_question {
-	uint8_t family;     /* enum hark_family */
-	bool is_to_sources; /* the sources are where it goes; else `addr` is, from the sources */
+	uint8_t family;        /* enum hark_family */
+	bool is_to_sources;    /* the sources are where it goes; else `addr` is, from the sources */
 	struct hark_addr addr; /* the other end; any: not given */
-	uint32_t iif, oif;  /* 0: none */
+	uint32_t iif, oif;     /* 0: none; without `iif`, it is this host that sends */
 	struct bits mark;
+	bool ignores_linkdown; /* routes without a carrier count, whatever the settings say */
 };
 
-/* A partition of `sources`; *ret is malloc'd, to be freed by fib_free(): 0 or -ENOMEM. */
-int fib_ask(const struct ruleset *ruleset, const struct fib_question *question,
-	    const struct ranges *sources, struct fib_result **ret, uint32_t *ret_n);
-void fib_free(struct fib_result *results, uint32_t n);
+/* A partition of `sources`; *ret is malloc'd, to be freed by fib_results_free(): 0 or -ENOMEM. */
+int fib_ask(struct fib *fib, const struct fib_question *question, const struct ranges *sources,
+	    struct fib_result **ret, uint32_t *ret_n);
+void fib_results_free(struct fib_result *results, uint32_t n); /* NULL is fine */
 
-/* Those that the reverse path filter of the interface, or martian checks, let in. */
-int fib_admits(const struct ruleset *ruleset, const struct rule_interface *in,
-	       const struct firewall_question *question, const struct packet_state *state,
-	       struct condition *ret_rp_filter, struct condition *ret_martian);
+/*
+ * fib_match.c: what asks routes. In all of them packet->fib is asked, for a packet of `state`.
+ *
+ * On the way in, before the packet is given to a socket or sent on (`oif`: by that interface; 0: it
+ * is for this host): the sources that the reverse path filter of packet->in refuses, and those that
+ * may not come in by it for other reasons (martians). Nothing is refused on lo.
+ */
+int fib_refuses(const struct packet *packet, const struct packet_state *state, uint32_t oif,
+		struct condition *ret_rp_filter, struct condition *ret_martian);
+
+/*
+ * Where the packet goes that came in by packet->in, to state->to: a partition of the state's
+ * sources. RULE_ROUTE_LOCAL: to this host; RULE_ROUTE_UNICAST: it is sent on by `oif`, if
+ * ruleset->forwarding says so; any other: it is dropped.
+ */
+int fib_deliver(const struct packet *packet, const struct packet_state *state,
+		struct fib_result **ret, uint32_t *ret_n);
+
+/*
+ * The way of the reply to the sources, from `from` and with the mark of the replying socket. It
+ * is sent where the type is unicast, local or broadcast; else no answer comes back.
+ */
+int fib_reply(const struct packet *packet, const struct packet_state *state,
+	      const struct hark_addr *from, struct bits mark, struct fib_result **ret,
+	      uint32_t *ret_n);
+
+/* Whether something was sent, for the last. */
+static inline bool fib_is_way(const struct fib_result *result)
+{
+	return result->type >= RULE_ROUTE_UNICAST && result->type <= RULE_ROUTE_MULTICAST;
+}
+
+/*
+ * `fib` of nf_tables: for RULE_FIB_OIF and RULE_FIB_OIFNAME the interface is `oif` of the result (0:
+ * none, or ""), with RULE_FIB_PRESENT it is 1 or 0; for RULE_FIB_ADDRTYPE the value is `type`. It
+ * never breaks the rule.
+ */
+int fib_expression(const struct packet *packet, const struct packet_state *state,
+		   const struct rule_expression *expression, struct fib_result **ret,
+		   uint32_t *ret_n);
+
+/* The matches rpfilter and addrtype of x_tables, decoded in `xt`. */
+int fib_rpfilter(const struct packet *packet, const struct packet_state *state, const struct xt *xt,
+		 struct condition *ret);
+int fib_addrtype(const struct packet *packet, const struct packet_state *state, const struct xt *xt,
+		 struct condition *ret);
+
+/*
+ * Addresses that no stranger can send from: of no or any network, multicast, broadcast, loopback,
+ * this host's own.
+ */
+int fib_nobody(const struct ruleset *ruleset, enum hark_family family, struct ranges *ret);
 
 #endif
