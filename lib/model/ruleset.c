@@ -38,6 +38,7 @@ void ruleset_free(struct ruleset *ruleset)
 	array_fini(&ruleset->hops);
 	array_fini(&ruleset->policies);
 	array_fini(&ruleset->interfaces);
+	array_fini(&ruleset->addresses);
 	array_fini(&ruleset->programs);
 	array_fini(&ruleset->locals);
 	array_fini(&ruleset->broadcasts);
@@ -54,6 +55,24 @@ uint32_t ruleset_keep(struct ruleset *ruleset, const void *bytes, uint32_t lengt
 		memcpy(ruleset->bytes.items + at, bytes, length);
 	ruleset->bytes.n += length;
 	return at;
+}
+
+const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, uint32_t ifindex)
+{
+	uint32_t low = 0, high = ruleset->interfaces.n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct rule_interface *interface = &ruleset->interfaces.items[middle];
+
+		if (interface->ifindex == ifindex)
+			return interface;
+		if (interface->ifindex < ifindex)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 bool ruleset_is_empty(const struct ruleset *ruleset)

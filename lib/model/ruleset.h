@@ -60,11 +60,11 @@ enum rule_verdict {
 
 struct rule_table {
 	const char *name;
-	uint8_t family;      /* enum rule_family */
-	bool is_xtables;     /* of the older ip_tables or ip6_tables, not of nf_tables */
-	bool is_dormant;     /* NFT_TABLE_F_DORMANT: its base chains are not called */
-	uint32_t flags;      /* NFTA_TABLE_FLAGS */
-	uint64_t handle;     /* NFTA_TABLE_HANDLE */
+	uint8_t family;  /* enum rule_family */
+	bool is_xtables; /* of the older ip_tables or ip6_tables, not of nf_tables */
+	bool is_dormant; /* NFT_TABLE_F_DORMANT: its base chains are not called */
+	uint32_t flags;  /* NFTA_TABLE_FLAGS */
+	uint64_t handle; /* NFTA_TABLE_HANDLE */
 };
 
 struct rule_chain {
@@ -127,7 +127,7 @@ enum rule_op {
 	RULE_OP_LOG,
 	RULE_OP_NOTRACK,
 	RULE_OP_REJECT,
-	RULE_OP_NAT,   /* `key`: NFT_NAT_SNAT or NFT_NAT_DNAT */
+	RULE_OP_NAT, /* `key`: NFT_NAT_SNAT or NFT_NAT_DNAT */
 	RULE_OP_MASQ,
 	RULE_OP_REDIR,
 	RULE_OP_TPROXY,
@@ -169,20 +169,20 @@ enum rule_arithmetic {
 #define RULE_REG_VERDICT 0xff
 
 struct rule_expression {
-	uint8_t op;       /* enum rule_op */
-	uint8_t dreg;     /* RULE_REG_NONE, RULE_REG_VERDICT, or an offset */
-	uint8_t sreg;     /* RULE_REG_NONE or an offset */
+	uint8_t op;   /* enum rule_op */
+	uint8_t dreg; /* RULE_REG_NONE, RULE_REG_VERDICT, or an offset */
+	uint8_t sreg; /* RULE_REG_NONE or an offset */
 	/* bitwise; NAT, masquerade, redirect, tproxy: first port; dynset: data; dup: device;
 	 * fwd: address */
 	uint8_t sreg2;
-	uint8_t sreg3;    /* NAT: last address */
-	uint8_t sreg4;    /* NAT, masquerade, redirect: last port */
-	uint8_t length;   /* bytes that are loaded, compared, changed */
+	uint8_t sreg3;  /* NAT: last address */
+	uint8_t sreg4;  /* NAT, masquerade, redirect: last port */
+	uint8_t length; /* bytes that are loaded, compared, changed */
 	/* see enum rule_op; reject: NFT_REJECT_*; NAT: type; log: level; hash: NFT_HASH_*;
 	 * dynset: NFT_DYNSET_OP_*; xfrm: NFT_XFRM_KEY_* */
 	uint8_t key;
-	uint8_t family;   /* NAT, tproxy, fwd: enum rule_family of its addresses */
-	uint8_t compare;  /* enum rule_compare */
+	uint8_t family;     /* NAT, tproxy, fwd: enum rule_family of its addresses */
+	uint8_t compare;    /* enum rule_compare */
 	uint8_t arithmetic; /* enum rule_arithmetic; byteorder: NFT_BYTEORDER_*; numgen: NFT_NG_* */
 	/* byteorder: 2, 4 or 8; ct: direction + 1, 0: none; log: 1 where it has a group; hash: 1
 	 * where it has a seed; synproxy: window scale */
@@ -197,17 +197,17 @@ struct rule_expression {
 	/* payload, exthdr: bytes; numgen, hash: offset; log: bytes of the packet; socket: level of
 	 * the cgroup; xfrm: number of the policy */
 	uint32_t offset;
-	uint32_t chain;   /* immediate: of jump and goto */
-	uint32_t set;     /* lookup, dynset, objref; RULESET_NONE: not to be found */
-	uint32_t xt;      /* index of `xts` */
+	uint32_t chain; /* immediate: of jump and goto */
+	uint32_t set;   /* lookup, dynset, objref; RULESET_NONE: not to be found */
+	uint32_t xt;    /* index of `xts` */
 	/* numgen, hash; queue: first number; log: group; synproxy: maximum segment size */
 	uint32_t modulus;
-	uint64_t rate;    /* limit: so many ... */
+	uint64_t rate; /* limit: so many ... */
 	/* limit: in so many seconds; quota: bytes; connlimit: connections; dynset: timeout, ms */
 	uint64_t unit;
 	/* limit; queue: how many; log: queue threshold; hash: seed */
 	uint32_t burst;
-	bool is_bytes;    /* limit: of bytes, not packets */
+	bool is_bytes; /* limit: of bytes, not packets */
 	struct rule_bytes data, data2;
 	/* unknown: the kernel's; log: prefix; objref: the object's; flow offload: the flow table's;
 	 * NULL: none */
@@ -234,8 +234,8 @@ enum rule_set_flag {
 struct rule_set {
 	const char *name; /* "__set0" and the like where it is anonymous */
 	uint32_t table;
-	uint32_t id;    /* NFTA_SET_ID, or 0 */
-	uint32_t flags; /* enum rule_set_flag */
+	uint32_t id;                  /* NFTA_SET_ID, or 0 */
+	uint32_t flags;               /* enum rule_set_flag */
 	uint32_t key_type, data_type; /* NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: nft's own numbers */
 	uint16_t key_length;          /* bytes; a field takes a multiple of four of them */
 	uint16_t data_length;         /* of a map that has no verdicts */
@@ -243,7 +243,7 @@ struct rule_set {
 	bool is_known;                /* the elements were all read */
 	uint8_t n_fields;             /* of a concatenation; 0 or 1: none */
 	uint8_t fields[RULE_FIELDS_MAX]; /* bytes of each as they are compared: 4, 2, 1, 16 */
-	uint32_t first_element;       /* they stand together */
+	uint32_t first_element;          /* they stand together */
 	uint32_t n_elements;
 };
 
@@ -252,11 +252,11 @@ struct rule_set {
  * between those of `first` and `last`. The reader has made that out of whatever the kernel sends.
  */
 struct rule_element {
-	uint32_t first; /* in `bytes`, as long as the set's key */
-	uint32_t last;  /* likewise; may be the same place */
-	uint32_t data;  /* in `bytes`, as long as the set's data; RULESET_NONE: none */
-	uint32_t chain; /* of jump and goto */
-	uint8_t verdict; /* enum rule_verdict */
+	uint32_t first;    /* in `bytes`, as long as the set's key */
+	uint32_t last;     /* likewise; may be the same place */
+	uint32_t data;     /* in `bytes`, as long as the set's data; RULESET_NONE: none */
+	uint32_t chain;    /* of jump and goto */
+	uint8_t verdict;   /* enum rule_verdict */
 	bool is_catchall;  /* matches where no other does; has no key */
 	bool has_timeout;  /* goes by itself */
 	bool has_stateful; /* expressions of its own that may say no: limit, quota, connlimit */
@@ -290,7 +290,7 @@ enum xt_kind {
 	XT_PKTTYPE,
 	XT_SET,
 	XT_RPFILTER,
-	XT_ICMP,  /* icmp and icmp6: never of TCP or UDP */
+	XT_ICMP,   /* icmp and icmp6: never of TCP or UDP */
 	XT_ALWAYS, /* comment and what else has no say */
 	/* Matches that rest on what the sender writes into a packet: ttl, hl, length, tos, ... */
 	XT_SENDER,
@@ -317,7 +317,7 @@ enum xt_kind {
 	XT_QUEUE,
 	XT_SYNPROXY,
 	XT_NOTHING, /* goes on, and changes nothing that matters here: LOG, TRACE, SET, TCPMSS, ... */
-	XT_CHANGE,  /* goes on, and changes the packet in a way that is not followed */
+	XT_CHANGE, /* goes on, and changes the packet in a way that is not followed */
 };
 
 struct xt_ports {
@@ -349,15 +349,15 @@ struct xt_conntrack {
 	/* host order; of the original and the reply direction */
 	uint16_t original_source_port[2], original_destination_port[2], reply_source_port[2],
 		reply_destination_port[2];
-	uint16_t match, invert; /* XT_CONNTRACK_* */
+	uint16_t match, invert;  /* XT_CONNTRACK_* */
 	uint16_t states, status; /* XT_CONNTRACK_STATE_*, IPS_* */
 };
 
 struct xt_mark {
 	uint32_t mark, mask; /* of MARK and CONNMARK: xor (set) and clear */
 	bool is_inverted;
-	uint8_t mode; /* CONNMARK: 0 set, 1 save, 2 restore */
-	uint32_t ct_mask, packet_mask; /* CONNMARK: of save and restore */
+	uint8_t mode;                    /* CONNMARK: 0 set, 1 save, 2 restore */
+	uint32_t ct_mask, packet_mask;   /* CONNMARK: of save and restore */
 	uint8_t shift_left, shift_right; /* CONNMARK rev 2, bits */
 };
 
@@ -368,11 +368,11 @@ struct xt_iprange {
 
 struct xt_ip {
 	uint8_t source[16], source_mask[16], destination[16], destination_mask[16];
-	char in[16], out[16];           /* NUL-terminated names ... */
-	uint8_t in_length, out_length;  /* ... of which so many bytes count; 0: any */
-	uint16_t protocol;              /* 0: any */
-	uint8_t flags;                  /* IPT_F_FRAG 1, IPT_F_GOTO 2; IP6T_F_PROTO 1, TOS 2, GOTO 4 */
-	uint8_t inverted;               /* enum xt_invert */
+	char in[16], out[16];          /* NUL-terminated names ... */
+	uint8_t in_length, out_length; /* ... of which so many bytes count; 0: any */
+	uint16_t protocol;             /* 0: any */
+	uint8_t flags;    /* IPT_F_FRAG 1, IPT_F_GOTO 2; IP6T_F_PROTO 1, TOS 2, GOTO 4 */
+	uint8_t inverted; /* enum xt_invert */
 	uint8_t tos;
 	bool is_ipv6;
 };
@@ -389,7 +389,7 @@ struct xt_nat {
 struct xt {
 	const char *name; /* "conntrack", "DNAT" */
 	uint8_t revision;
-	uint8_t kind; /* enum xt_kind */
+	uint8_t kind;           /* enum xt_kind */
 	struct rule_bytes blob; /* as the kernel had it, for what is not decoded */
 	union {
 		struct xt_ip ip;
@@ -410,7 +410,7 @@ struct xt {
 		struct {
 			uint32_t set; /* index of `ipsets`; RULESET_NONE: not to be found */
 			uint8_t dimensions;
-			uint8_t flags; /* 1 << dimension: by source; bit 0: inverted */
+			uint8_t flags;     /* 1 << dimension: by source; bit 0: inverted */
 			bool has_counters; /* conditions on counters besides */
 		} set;
 		struct {
@@ -443,7 +443,7 @@ struct ipset_element {
 	uint8_t first2[16], last2[16]; /* second address: hash:net,net */
 	uint16_t port, port_last;      /* host order */
 	uint8_t protocol;
-	bool is_nomatch;     /* an exception in a net set */
+	bool is_nomatch; /* an exception in a net set */
 	bool has_timeout;
 	uint8_t bits, bits2; /* length of the prefix, for net sets: longer goes first */
 	uint32_t mark;
@@ -462,47 +462,72 @@ struct ipset {
 
 /* --- Routes --- */
 
-/* A route as RTM_GETROUTE tells it. */
+/* A next hop of a route that has several. */
+struct rule_hop {
+	uint32_t oif;
+	bool is_dead;     /* RTNH_F_DEAD */
+	bool is_linkdown; /* RTNH_F_LINKDOWN: its interface has no carrier */
+};
+
+/* A route as RTM_GETROUTE tells it, in the order in which the kernel has those of one prefix. */
 struct rule_route {
 	struct hark_prefix to;
 	uint32_t table;
-	uint32_t metric;
-	uint32_t oif;           /* 0: several (first_hop), or none */
-	uint32_t first_hop;     /* of `hops`: interface indexes of a route with several next hops */
+	uint32_t metric;    /* RTA_PRIORITY */
+	uint32_t oif;       /* 0: several (first_hop), or none */
+	uint32_t first_hop; /* of `hops` */
 	uint16_t n_hops;
-	uint8_t type;  /* RTN_* */
-	uint8_t tos;
-	uint8_t scope; /* RT_SCOPE_* */
-	bool is_linkdown; /* its interface has no carrier */
+	uint8_t type; /* enum rule_route_type */
+	uint8_t tos;  /* of packets that it is for; 0: all */
+	bool is_linkdown;
+	bool has_rest; /* for some sources alone, or its next hop is not told: not modelled */
 };
 
 /* A rule of policy routing (RTM_GETRULE), in order of priority. */
 struct rule_policy {
 	struct hark_prefix from, to; /* 0 bits: any */
 	const char *iif, *oif;       /* NULL: any */
-	uint32_t priority, table, mark, mask, go_to;
-	uint8_t action; /* FR_ACT_* */
-	uint8_t family; /* enum hark_family */
-	uint8_t tos, protocol;
+	uint32_t priority, table, mark, mask;
+	uint32_t go_to;   /* priority of the rule that it goes to; 0: none */
+	uint8_t action;   /* enum rule_policy_action */
+	uint8_t family;   /* enum hark_family */
+	uint8_t tos;      /* 0: any */
+	uint8_t protocol; /* IPPROTO_*, 0: any */
 	bool is_inverted, is_l3mdev;
-	bool has_rest; /* ports, users, tunnels: what is not modelled */
+	bool has_rest;           /* ports, users, tunnels, groups: what is not modelled */
 	int32_t suppress_prefix; /* FRA_SUPPRESS_PREFIXLEN, -1: none */
+};
+
+/* An address of an interface, in the kernel's order: the first is what a redirect leads to. */
+struct rule_address {
+	struct hark_addr addr;
+	uint32_t ifindex;
+	uint8_t scope;  /* RT_SCOPE_* */
+	bool is_usable; /* neither tentative nor a duplicate */
 };
 
 /* An interface, as far as packets that come in by it depend on that. */
 struct rule_interface {
 	const char *name;
 	uint32_t ifindex;
-	uint32_t master; /* IFLA_MASTER, 0: none */
-	uint32_t group;  /* IFLA_GROUP */
-	uint16_t type;   /* ARPHRD_* */
-	const char *kind; /* IFLA_INFO_KIND: "bridge", "veth"; NULL: none */
-	uint8_t rp_filter; /* of IPv4, with that of "all": 0 no, 1 strict, 2 loose */
-	bool rp_filter_known;
-	bool accept_local, route_localnet; /* of IPv4, with those of "all" */
+	uint32_t master;    /* IFLA_MASTER, 0: none */
+	uint32_t group;     /* IFLA_GROUP */
+	uint32_t vrf_table; /* IFLA_VRF_TABLE, of a VRF */
+	const char *kind;   /* IFLA_INFO_KIND: "bridge", "veth", "vrf"; NULL: none */
+	uint16_t type;      /* ARPHRD_* */
 	bool is_up;
-	bool has_xdp;  /* IFLA_XDP */
-	uint8_t has_tc; /* enum hark_tristate: programs or actions on its way in */
+	bool is_loopback;  /* IFF_LOOPBACK */
+	bool has_settings; /* those of IPv4 that follow were read */
+	uint8_t rp_filter; /* with that of "all": 0 no, 1 strict, 2 loose */
+	bool accept_local; /* likewise, as all of these */
+	bool route_localnet;
+	bool src_valid_mark; /* the mark counts for the reverse path filter */
+	/* Routes without a carrier are left out (ignore_routes_with_linkdown). */
+	bool ignores_linkdown[HARK_FAMILY_N_];
+	bool forwards[HARK_FAMILY_N_]; /* what comes in by it; of IPv6 that of "all" */
+	uint8_t has_tc;                /* enum hark_tristate: programs or actions on its way in */
+	uint32_t xdp;                  /* IFLA_XDP: id of a program, or 0 */
+	bool has_xdp;
 };
 
 /* A BPF program that sees packets on their way in, by its place. */
@@ -514,14 +539,14 @@ enum rule_program_kind {
 };
 
 struct rule_program {
-	uint8_t kind;      /* enum rule_program_kind */
-	uint8_t family;    /* netfilter: enum rule_family */
-	uint8_t hook;      /* netfilter: enum rule_hook */
-	int32_t priority;  /* netfilter */
-	uint32_t ifindex;  /* XDP, tc */
-	uint32_t id;       /* of the program; 0: not known */
+	uint8_t kind;       /* enum rule_program_kind */
+	uint8_t family;     /* netfilter: enum rule_family */
+	uint8_t hook;       /* netfilter: enum rule_hook */
+	int32_t priority;   /* netfilter */
+	uint32_t ifindex;   /* XDP, tc */
+	uint32_t id;        /* of the program; 0: not known */
 	uint64_t cgroup_id; /* cgroup: sockets in it and below; 0 else */
-	const char *name;  /* of the program, or NULL */
+	const char *name;   /* of the program, or NULL */
 };
 
 struct ruleset {
@@ -537,19 +562,20 @@ struct ruleset {
 	ARRAY(const char *) devices;
 	ARRAY(struct ipset) ipsets;
 	ARRAY(struct ipset_element) ipset_elements;
-	ARRAY(struct rule_route) routes; /* without those of the table "local" that are places */
-	ARRAY(uint32_t) hops;
+	ARRAY(struct rule_route) routes; /* all: those that are local, too */
+	ARRAY(struct rule_hop) hops;
 	ARRAY(struct rule_policy) policies;
-	ARRAY(struct rule_interface) interfaces;
+	ARRAY(struct rule_interface) interfaces; /* by ifindex */
+	ARRAY(struct rule_address) addresses;
 	ARRAY(struct rule_program) programs;
 	/* Local addresses, and prefixes that are local: RTN_LOCAL of all tables; RTN_BROADCAST. */
 	ARRAY(struct hark_place) locals, broadcasts;
 	/* enum hark_presence: HARK_ABSENT where the kernel has none of it, or none is in use */
 	uint8_t nftables, xtables[HARK_FAMILY_N_], ipset_presence, routing, program_presence;
-	bool has_conntrack[HARK_FAMILY_N_]; /* something here has the kernel track connections */
-	uint8_t forwarding[HARK_FAMILY_N_]; /* enum hark_tristate */
+	bool has_conntrack[HARK_FAMILY_N_];   /* something here has the kernel track connections */
+	uint8_t forwarding[HARK_FAMILY_N_];   /* enum hark_tristate: of any interface */
 	bool bridge_calls_ip[HARK_FAMILY_N_]; /* bridged frames run through iptables */
-	uint32_t generation; /* NFTA_GEN_ID */
+	uint32_t generation;                  /* NFTA_GEN_ID */
 };
 
 struct ruleset *ruleset_new(void);
@@ -562,6 +588,9 @@ static inline const uint8_t *ruleset_bytes(const struct ruleset *ruleset, uint32
 {
 	return ruleset->bytes.items + at;
 }
+
+/* NULL: there is none. */
+const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, uint32_t ifindex);
 
 /* Whether a packet meets anything at all: rules, programs. */
 bool ruleset_is_empty(const struct ruleset *ruleset);

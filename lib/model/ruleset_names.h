@@ -221,4 +221,37 @@ enum rule_route_type {
 	RULE_ROUTE_THROW,
 };
 
+/* RT_TABLE_* */
+enum rule_table_id {
+	RULE_TABLE_DEFAULT = 253,
+	RULE_TABLE_MAIN = 254,
+	RULE_TABLE_LOCAL = 255,
+};
+
+/* FR_ACT_*: what a rule of policy routing does */
+enum rule_policy_action {
+	RULE_POLICY_TABLE = 1,
+	RULE_POLICY_GOTO = 2,
+	RULE_POLICY_NOTHING = 3,
+	RULE_POLICY_BLACKHOLE = 6,
+	RULE_POLICY_UNREACHABLE = 7,
+	RULE_POLICY_PROHIBIT = 8,
+};
+
+/* XT_RPFILTER_* */
+enum rule_rpfilter {
+	RULE_RPFILTER_LOOSE = 0x1,
+	RULE_RPFILTER_VALID_MARK = 0x2,
+	RULE_RPFILTER_ACCEPT_LOCAL = 0x4,
+	RULE_RPFILTER_INVERT = 0x8,
+};
+
+/* XT_ADDRTYPE_*: flags */
+enum rule_addrtype {
+	RULE_ADDRTYPE_INVERT_SOURCE = 0x1,
+	RULE_ADDRTYPE_INVERT_DESTINATION = 0x2,
+	RULE_ADDRTYPE_IN = 0x4, /* addresses of the interface by which it came in alone */
+	RULE_ADDRTYPE_OUT = 0x8,
+};
+
 #endif
