@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ruleset.h"
 
+#include "ruleset_names.h"
+
 #include <stdlib.h>
 
 struct ruleset *ruleset_new(void)
@@ -78,4 +80,72 @@ const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, ui
 bool ruleset_is_empty(const struct ruleset *ruleset)
 {
 	return ruleset->chains.n == 0 && ruleset->programs.n == 0;
+}
+
+/* Which families an expression of a chain of that family has tracked, as nf_ct_netns_get() does. */
+static void track(struct ruleset *ruleset, uint8_t family)
+{
+	if (family != RULE_FAMILY_IPV6)
+		ruleset->has_conntrack[HARK_FAMILY_INET] = true;
+	if (family != RULE_FAMILY_IPV4)
+		ruleset->has_conntrack[HARK_FAMILY_INET6] = true;
+}
+
+/* Where the kernel's init of an expression, or the checkentry of a match, calls nf_ct_netns_get(). */
+static bool is_tracked_by(const struct ruleset *ruleset, const struct rule_expression *expression)
+{
+	static const bool ops[RULE_OP_N_] = {
+		[RULE_OP_CT] = true,        [RULE_OP_CT_SET] = true,
+		[RULE_OP_CONNLIMIT] = true, [RULE_OP_NAT] = true,
+		[RULE_OP_MASQ] = true,      [RULE_OP_REDIR] = true,
+		[RULE_OP_SYNPROXY] = true,  [RULE_OP_FLOW_OFFLOAD] = true,
+	};
+	static const bool objects[RULE_OBJECT_N_] = {
+		[RULE_OBJECT_CT_HELPER] = true, [RULE_OBJECT_CT_TIMEOUT] = true,
+		[RULE_OBJECT_CT_EXPECT] = true, [RULE_OBJECT_CONNLIMIT] = true,
+		[RULE_OBJECT_SYNPROXY] = true,
+	};
+
+	if (expression->op == RULE_OP_XT_MATCH || expression->op == RULE_OP_XT_TARGET)
+		return ruleset->xts.items[expression->xt].tracks;
+	if (expression->op == RULE_OP_OBJREF)
+		return expression->key < RULE_OBJECT_N_ && objects[expression->key];
+	return ops[expression->op];
+}
+
+void ruleset_find_conntrack(struct ruleset *ruleset)
+{
+	for (uint32_t i = 0; i < ruleset->rules.n; i++) {
+		const struct rule *rule = &ruleset->rules.items[i];
+		const struct rule_chain *chain = &ruleset->chains.items[rule->chain];
+		uint8_t family = ruleset->tables.items[chain->table].family;
+
+		for (uint32_t k = 0; k < rule->n_expressions; k++) {
+			const struct rule_expression *expression =
+				&ruleset->expressions.items[rule->first_expression + k];
+
+			/* Only nat has a family of its own: dnat ip, in a table of inet. */
+			if (is_tracked_by(ruleset, expression))
+				track(ruleset,
+				      expression->op == RULE_OP_NAT ? expression->family : family);
+		}
+	}
+}
+
+void ruleset_find_comments(struct ruleset *ruleset)
+{
+	for (uint32_t i = 0; i < ruleset->rules.n; i++) {
+		struct rule *rule = &ruleset->rules.items[i];
+
+		for (uint32_t k = 0; k < rule->n_expressions && !rule->comment; k++) {
+			const struct rule_expression *expression =
+				&ruleset->expressions.items[rule->first_expression + k];
+			const struct xt *xt = expression->op == RULE_OP_XT_MATCH ?
+						      &ruleset->xts.items[expression->xt] :
+						      NULL;
+
+			if (xt && xt->kind == XT_ALWAYS)
+				rule->comment = xt->u.comment.text;
+		}
+	}
 }

@@ -316,8 +316,13 @@ enum xt_kind {
 	XT_TPROXY,
 	XT_QUEUE,
 	XT_SYNPROXY,
-	XT_NOTHING, /* goes on, and changes nothing that matters here: LOG, TRACE, SET, TCPMSS, ... */
-	XT_CHANGE, /* goes on, and changes the packet in a way that is not followed */
+	XT_CHANGE_SETS, /* SET: goes on, and adds to ipsets or takes from them what comes by */
+	XT_NOTHING, /* goes on, and changes nothing that matters here: LOG, TRACE, TCPMSS, ... */
+	/*
+	 * Goes on, and changes the packet in a way that is not followed: HMARK, DNPT, SET that maps
+	 * marks; or only what the sender chose before: TOS, DSCP, TTL, HL, ECN.
+	 */
+	XT_CHANGE,
 };
 
 struct xt_ports {
@@ -389,8 +394,10 @@ struct xt_nat {
 struct xt {
 	const char *name; /* "conntrack", "DNAT" */
 	uint8_t revision;
-	uint8_t kind;           /* enum xt_kind */
-	struct rule_bytes blob; /* as the kernel had it, for what is not decoded */
+	uint8_t kind; /* enum xt_kind */
+	bool tracks;  /* as long as it is there the kernel tracks connections (nf_ct_netns_get()) */
+	/* As the kernel had it, for what is not decoded; zero where it keeps things of its own. */
+	struct rule_bytes blob;
 	union {
 		struct xt_ip ip;
 		struct xt_ports ports;
@@ -413,6 +420,12 @@ struct xt {
 			uint8_t flags;     /* 1 << dimension: by source; bit 0: inverted */
 			bool has_counters; /* conditions on counters besides */
 		} set;
+		struct {
+			uint32_t add, del; /* XT_CHANGE_SETS, as `set.set`; RULESET_NONE: none */
+		} sets;
+		struct {
+			const char *text; /* XT_ALWAYS: of "comment"; NULL: another match */
+		} comment;
 		struct {
 			uint8_t flags; /* XT_RPFILTER_* */
 		} rpfilter;
@@ -591,6 +604,12 @@ static inline const uint8_t *ruleset_bytes(const struct ruleset *ruleset, uint32
 
 /* NULL: there is none. */
 const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, uint32_t ifindex);
+
+/*
+ * At the end of reading: has_conntrack, and comments of rules that have theirs as a match.
+ */
+void ruleset_find_conntrack(struct ruleset *ruleset);
+void ruleset_find_comments(struct ruleset *ruleset);
 
 /* Whether a packet meets anything at all: rules, programs. */
 bool ruleset_is_empty(const struct ruleset *ruleset);
