@@ -120,8 +120,26 @@ def sent(packet):
     return _number(*parts[1:]) if parts else None
 
 
+def target(packet):
+    """Where a packet goes, as "10.0.0.2:80" or "[fd31::2]:80"."""
+    version, _, text = split(packet)
+    address = ipaddress.ip_address(packet[16:20] if version == 4 else packet[24:40])
+    port = int.from_bytes(text[2:4], "big")
+    return f"{address}:{port}" if version == 4 else f"[{address}]:{port}"
+
+
+def _segment_size(text):
+    """What a SYN offers."""
+    options = text[20:(text[12] >> 4) * 4]
+    while options:
+        if options[0] == 2:
+            return int.from_bytes(options[2:4], "big")
+        options = options[1 if options[0] == 1 else max(2, options[1]):]
+    return 0
+
+
 def answer(packet):
-    """What a packet says of which number: (number, "accept" or "reject HOW"), or None."""
+    """What a packet says of which number: (number, "reject HOW" or the size of segments), or None."""
     parts = split(packet)
     if not parts:
         return None
@@ -130,7 +148,7 @@ def answer(packet):
         number, flags = (int.from_bytes(text[8:12], "big") - 1) & 0xffffffff, text[13]
         if flags & 4:
             return number, "reject tcp-reset"
-        return (number, "accept") if flags & 0x12 == 0x12 else None
+        return (number, _segment_size(text)) if flags & 0x12 == 0x12 else None
     unreachable = {1: (4, 3), 58: (6, 1)}.get(protocol)
     if unreachable and unreachable[0] == version and text[0] == unreachable[1]:
         number = sent(text[8:])

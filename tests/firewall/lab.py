@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import subprocess
+import time
 
 import frames
 from harness import Netns, clean_environment, wait_until_usable
@@ -23,6 +24,7 @@ SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23
 SO_RCVBUFFORCE = 33
 ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
 BATCH = 128
+SEGMENT = 600  # the size of segments that the first listener offers: the next one's is one more
 MARKS = 3
 SECONDS = 20
 
@@ -70,7 +72,7 @@ class Lab:
         self.tcp, self.udp = list(tcp), list(udp)
         self.box, self.peer, self.elsewhere = Netns(), Netns(), Netns()
         self._number = 1
-        self._legacy = set()
+        self._legacy, self._has_sets, self._is_rerouted = set(), False, False
         self._listeners, self._datagrams = [], {}
         self.strays = []
         self._connect()
@@ -113,11 +115,11 @@ class Lab:
             self._wires["eth2"] = self._capture("e0")
         self._readable = select.epoll()
         with self.box:
-            for port in self.tcp:
-                self._listeners.append(self._dual(socket.SOCK_STREAM, port))
+            for n, port in enumerate(self.tcp):
+                self._listeners.append(self._dual(socket.SOCK_STREAM, port, SEGMENT + n))
             for port in self.udp:
                 sock = self._dual(socket.SOCK_DGRAM, port)
-                self._datagrams[sock.fileno()] = sock
+                self._datagrams[sock.fileno()] = sock, port
                 self._readable.register(sock.fileno(), select.EPOLLIN)
             self._conntrack = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 
@@ -131,17 +133,18 @@ class Lab:
         return sock
 
     @staticmethod
-    def _dual(kind, port):
+    def _dual(kind, port, segment=None):
         sock = socket.socket(socket.AF_INET6, kind)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(("::", port))
         sock.setblocking(False)
         if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             sock.listen(4096)
         return sock
 
     def close(self):
-        for sock in (*self._listeners, *self._datagrams.values(), *self._wires.values(),
+        for sock in (*self._listeners, *(s for s, _ in self._datagrams.values()), *self._wires.values(),
                      self._conntrack, self._readable):
             sock.close()
         for namespace in (self.box, self.peer, self.elsewhere):
@@ -157,13 +160,12 @@ class Lab:
         return done.stdout
 
     def load(self, ruleset):
-        """[(kind, text)]: nft, ipset, ip (lines), sysctl (lines "name=value"), sh, or a -restore."""
+        """[(kind, text)]: nft, ipset, ip and ip6 (lines), sysctl (lines "name=value"), sh, or a -restore."""
         for kind, text in ruleset:
-            if kind == "ip":
-                try:
-                    self.box.ip(text.splitlines())
-                except RuntimeError as error:
-                    raise LoadError(str(error)) from error
+            self._is_rerouted |= kind in ("ip", "ip6", "sysctl", "sh")
+            self._has_sets |= kind in ("ipset", "sh")
+            if kind in ("ip", "ip6"):
+                self.run(["ip", "-6" if kind == "ip6" else "-4", "-batch", "-"], text + "\n")
             elif kind == "sysctl":
                 self.box.sysctl(dict(line.split("=") for line in text.split()))
             else:
@@ -182,9 +184,23 @@ class Lab:
                 tables = names.read().split()
             self.run([restore], "".join(f"*{table}\n{EMPTY[table]}COMMIT\n" for table in tables))
         self._legacy.clear()
+        self._destroy_sets()
+        if self._is_rerouted:
+            self._reset_routing()
         self.forget()
 
-    def reset_routing(self):
+    def _destroy_sets(self):
+        """The kernel lets go of rules, and so of their ipsets, some time after they are removed."""
+        deadline = time.monotonic() + SECONDS
+        while self._has_sets:
+            try:
+                self.run(["ipset", "restore"], "flush\ndestroy\n")  # lists refer to other sets
+                self._has_sets = False
+            except LoadError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def _reset_routing(self):
         """Routes, policy rules and switches as they were."""
         for family, last in (("-4", ["rule add pref 32767 lookup default"]), ("-6", [])):
             lines = ["rule flush", "rule add pref 32766 lookup main", *last]
@@ -194,6 +210,7 @@ class Lab:
             self.run(["ip", family, "-force", "-batch", "-"], "\n".join(lines) + "\n")
         self.box.ip(ROUTES)
         self.box.sysctl({f"ipv4/conf/{name}/rp_filter": 0 for name in ("all", "eth0", "eth1")})
+        self._is_rerouted = False
 
     def _routing(self, *families):
         """Routes but those of the table local, as lines that `ip route del` takes."""
@@ -215,7 +232,7 @@ class Lab:
             self._wires[interface].send(head + ETHERTYPES[packet[0] >> 4] + packet)
 
     def probe(self, probes, **crafted):
-        """What becomes of each: "accept", "drop", "reject HOW", "diverted"."""
+        """What becomes of each: "accept PORT" of the listener, "drop", "reject HOW", "diverted TO"."""
         first, found = self._number, {}
         self._collect({})
         self.strays = []
@@ -253,12 +270,16 @@ class Lab:
                 if name == "eth2":
                     number = frames.sent(frame[14:])
                     if number is not None:
-                        found[number] = "diverted"
+                        found[number] = f"diverted {frames.target(frame[14:])}"
                 elif told := frames.answer(frame[14:]):
-                    found.setdefault(*told)
+                    number, how = told
+                    if isinstance(how, int):
+                        how = f"accept {self.tcp[how - SEGMENT]}"
+                    found.setdefault(number, how)
         for fileno, _ in self._readable.poll(0):
-            for text in self._frames(self._datagrams[fileno]):
-                found[int.from_bytes(text[:4], "big")] = "accept"
+            sock, port = self._datagrams[fileno]
+            for text in self._frames(sock):
+                found[int.from_bytes(text[:4], "big")] = f"accept {port}"
 
     @staticmethod
     def _frames(sock):
