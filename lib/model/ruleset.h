@@ -241,6 +241,7 @@ struct rule_set {
 	uint16_t data_length;         /* of a map that has no verdicts */
 	bool has_verdicts;            /* NFT_DATA_VERDICT */
 	bool is_known;                /* the elements were all read */
+	uint8_t object_type;          /* of a map to objects: NFT_OBJECT_*; 0: none */
 	uint8_t n_fields;             /* of a concatenation; 0 or 1: none */
 	uint8_t fields[RULE_FIELDS_MAX]; /* bytes of each as they are compared: 4, 2, 1, 16 */
 	uint32_t first_element;          /* they stand together */
@@ -589,6 +590,8 @@ struct ruleset {
 	uint8_t forwarding[HARK_FAMILY_N_];   /* enum hark_tristate: of any interface */
 	bool bridge_calls_ip[HARK_FAMILY_N_]; /* bridged frames run through iptables */
 	uint32_t generation;                  /* NFTA_GEN_ID */
+	/* errno of why it is HARK_UNSUPPORTED; E2BIG: more than is read; 0: none */
+	int nftables_error;
 };
 
 struct ruleset *ruleset_new(void);
