@@ -196,22 +196,32 @@ static bool finish_range(struct nft_reading *reading, struct rule_expression *e)
 	       nft_fits(e->sreg, e->length);
 }
 
-/* A set's elements are read where a rule asks for them, once. */
-static bool want_set(struct nft_reading *reading, const struct nlattr *attribute,
+static bool take_set(struct nft_reading *reading, const struct nlattr *attribute,
 		     struct rule_expression *e)
 {
 	struct nftables *nft = reading->nft;
-	struct rule_set *set;
 	struct nft_text name;
 
 	if (!nft_text(attribute, &name))
 		return false;
 	e->set = nft_find(nft, NFT_SET, reading->table, &name);
-	if (e->set == RULESET_NONE)
-		return nft_take_name(reading, attribute, &e->name);
-	set = &nft->ruleset->sets.items[e->set];
-	if (!nft_fits(e->sreg, set->key_length))
+	return e->set == RULESET_NONE ?
+		       nft_take_name(reading, attribute, &e->name) :
+		       nft_fits(e->sreg, nft->ruleset->sets.items[e->set].key_length);
+}
+
+/* A set's elements are read where a rule looks them up, once. */
+static bool want_set(struct nft_reading *reading, const struct nlattr *attribute,
+		     struct rule_expression *e)
+{
+	struct nftables *nft = reading->nft;
+	struct rule_set *set;
+
+	if (!take_set(reading, attribute, e))
 		return false;
+	if (e->set == RULESET_NONE)
+		return true;
+	set = &nft->ruleset->sets.items[e->set];
 	if (set->is_known)
 		return true;
 	set->is_known = true;
@@ -312,7 +322,7 @@ static bool finish_over(struct nft_reading *reading, struct rule_expression *e)
 
 static bool finish_dynset(struct nft_reading *reading, struct rule_expression *e)
 {
-	if (!want_set(reading, reading->attributes[NFTA_DYNSET_SET_NAME], e) ||
+	if (!take_set(reading, reading->attributes[NFTA_DYNSET_SET_NAME], e) ||
 	    e->key > NFT_DYNSET_OP_DELETE || e->flags > (NFT_DYNSET_F_INV | NFT_DYNSET_F_EXPR))
 		return false;
 	e->is_inverted = e->flags & NFT_DYNSET_F_INV;
