@@ -72,15 +72,20 @@ static int choose_columns(struct list *list)
 static uint32_t choose_details(const struct list *list)
 {
 	const struct options *options = list->options;
-	uint32_t details = HARK_DETAIL_ALL;
+	uint32_t details = HARK_DETAIL_ALL | HARK_DETAIL_FIREWALL;
 
 	if (list->render.columns)
 		details = columns_details(&list->columns);
 	else if (options->format == FORMAT_TABLE)
-		details = HARK_DETAIL_ANSWERS | HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP;
+		details = HARK_DETAIL_ANSWERS | HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP |
+			  HARK_DETAIL_FIREWALL | HARK_DETAIL_DOORS;
+	if (options->format == FORMAT_JSON || options->format == FORMAT_NDJSON)
+		details |= HARK_DETAIL_RULES | HARK_DETAIL_CRAFTED;
+	if (options->format == FORMAT_JSON)
+		details |= HARK_DETAIL_DOORS;
 	if (options->holders == HOLDERS_NONE)
-		details &= HARK_DETAIL_ANSWERS;
-	return details;
+		details &= ~(HARK_DETAIL_ALL & ~HARK_DETAIL_ANSWERS);
+	return query_details(options, details);
 }
 
 static int render(const struct list *list, struct out *out, const struct hark_snapshot *snapshot)
@@ -168,6 +173,7 @@ int list_run(const struct options *given)
 			.selection = selection,
 			.holders_way = query_holders_way(&options),
 		};
+		list.render.published = list.query.details & HARK_DETAIL_DOORS;
 		r = options.watch_seconds > 0 ? watch(&list) : answer(&list, 0);
 	}
 	hark_selection_free(selection);

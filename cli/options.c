@@ -68,6 +68,8 @@ static const struct option_row rows[] = {
 	  "how to find the holders: auto, bpf, proc (/proc), none" },
 	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST | FOR_WAIT, NULL,
 	  "do not look for them: much faster" },
+	{ 0, OPTION_FLAG, "no-firewall", NULL, AT(no_firewall), 0, FOR_LIST | FOR_EXPLAIN, NULL,
+	  "do not read its rules: how far away callers are by address alone" },
 	{ 0, OPTION_FLAG, "strict", NULL, AT(strict), 0, FOR_SOCKETS | FOR_PROBE, NULL,
 	  "exit with 3 if anything could not be read" },
 	{ 0, OPTION_FLAG, "debug", NULL, AT(debug), 0, FOR_SOCKETS | FOR_PROBE | FOR_BIND, NULL,

@@ -57,6 +57,7 @@ struct options {
 	bool extended;
 	bool evidence;
 	bool no_header;
+	bool no_firewall;
 	bool strict;
 	bool reuseaddr; /* bind: with that option of the socket */
 	bool reuseport;

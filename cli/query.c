@@ -40,6 +40,14 @@ int query_select(struct options *options, struct hark_selection **ret)
 	return 0;
 }
 
+uint32_t query_details(const struct options *options, uint32_t details)
+{
+	const uint32_t firewall = HARK_DETAIL_FIREWALL | HARK_DETAIL_RULES | HARK_DETAIL_PATH |
+				  HARK_DETAIL_DOORS | HARK_DETAIL_CRAFTED;
+
+	return options->no_firewall ? details & ~firewall : details;
+}
+
 enum hark_holders_way query_holders_way(const struct options *options)
 {
 	switch ((enum holders)options->holders) {

@@ -14,6 +14,9 @@
  */
 int query_select(struct options *options, struct hark_selection **ret);
 
+/* The details, without those about the firewall where nobody wants them. */
+uint32_t query_details(const struct options *options, uint32_t details);
+
 /* How to look for holders, as --holders says. */
 enum hark_holders_way query_holders_way(const struct options *options);
 

@@ -162,66 +162,6 @@ enum style cell_write_family(struct view *view, const struct row *row, struct ou
 	return style;
 }
 
-/* How far one family reaches, "?" or NULL for nothing. */
-static const char *reach_of(const struct hark_answer *answer)
-{
-	if (answer->verdict == HARK_VERDICT_UNKNOWN)
-		return "?";
-	if (answer->verdict == HARK_VERDICT_NONE || answer->reach < 0)
-		return NULL;
-	return hark_reach_name((enum hark_reach)answer->reach);
-}
-
-static enum style style_of_reach(const struct hark_answer *inet, const struct hark_answer *inet6)
-{
-	int reach = inet->reach > inet6->reach ? inet->reach : inet6->reach;
-
-	if (inet->verdict == HARK_VERDICT_UNKNOWN || inet6->verdict == HARK_VERDICT_UNKNOWN)
-		return reach == HARK_REACH_PUBLIC ? STYLE_ALARM : STYLE_WARNING;
-	switch (reach) {
-	case HARK_REACH_HOST:
-		return STYLE_GOOD;
-	case HARK_REACH_LINK:
-	case HARK_REACH_PRIVATE:
-		return STYLE_WARNING;
-	case HARK_REACH_PUBLIC:
-		return STYLE_ALARM;
-	default:
-		return STYLE_WEAK;
-	}
-}
-
-enum style cell_write_reach(struct view *view, const struct row *row, struct out *out)
-{
-	const struct hark_socket *first = view_first(view, row);
-	const struct hark_answer *answers[HARK_FAMILY_N_];
-	const char *names[HARK_FAMILY_N_];
-	int own = socket_is_bound_in(first, HARK_FAMILY_INET) ? HARK_FAMILY_INET :
-								HARK_FAMILY_INET6;
-	const char *why;
-
-	if (!first->is_listener)
-		return STYLE_PLAIN;
-	for (int family = 0; family < HARK_FAMILY_N_; family++) {
-		const struct hark_socket *socket = view_socket(view, row->by_family[family]);
-
-		answers[family] = &view_listener(view, socket)->answers[family];
-		names[family] = reach_of(answers[family]);
-	}
-	if (names[0])
-		out_text(out, names[0]);
-	if (names[0] && names[1] && strcmp(names[0], names[1]))
-		out_char(out, '/');
-	if (names[1] && (!names[0] || strcmp(names[0], names[1])))
-		out_text(out, names[1]);
-	if (!names[0] && !names[1]) {
-		/* It answers nobody: the reason is worth more than a dash. */
-		why = hark_why_name((enum hark_why)answers[own]->why);
-		out_text(out, why ? why : "-");
-	}
-	return style_of_reach(answers[0], answers[1]);
-}
-
 /* What there is to say where no holder is known. */
 static enum style write_no_holder(struct view *view, const struct row *row, struct out *out)
 {
@@ -286,7 +226,7 @@ static void write_command(struct view *view, struct out *out, const struct hark_
 	out_u64(out, process->pid);
 }
 
-static void write_arrow(const struct view *view, struct out *out)
+void cell_write_arrow(const struct view *view, struct out *out)
 {
 	bool is_ascii = view->escape == ESCAPE_ASCII || view->escape == ESCAPE_CSV;
 
@@ -299,7 +239,7 @@ void cell_write_activation(struct view *view, struct out *out,
 	escape_text(out, view->escape, activation->unit);
 	if (!activation->service)
 		return;
-	write_arrow(view, out);
+	cell_write_arrow(view, out);
 	escape_text(out, view->escape, activation->service);
 }
 
@@ -416,7 +356,7 @@ enum style cell_write_holders(struct view *view, const struct row *row, struct o
 			out_u64(out, names.counts[i] - 1);
 		}
 		if (names.fronted[i]) {
-			write_arrow(view, out);
+			cell_write_arrow(view, out);
 			cell_write_container(view, out, names.fronted[i]);
 		}
 	}
@@ -508,7 +448,11 @@ static bool is_machine_made(const char *name)
 
 enum style cell_write_namespace(struct view *view, const struct row *row, struct out *out)
 {
-	uint32_t netns = view_first(view, row)->netns;
+	return cell_write_netns(view, out, view_first(view, row)->netns);
+}
+
+enum style cell_write_netns(struct view *view, struct out *out, uint32_t netns)
+{
 	const struct hark_namespace *namespace = hark_snapshot_namespace(view->snapshot, netns);
 	const struct hark_process *origin = hark_snapshot_namespace_origin(view->snapshot, netns);
 

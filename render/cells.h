@@ -9,8 +9,23 @@
 /* Whether and as what a family is answered: "0.0.0.0", "via ::", "- (10.0.0.7)", "-", "?". */
 enum style cell_write_family(struct view *view, const struct row *row, struct out *out,
 			     enum hark_family family);
-/* The wider the more it stands out; both where the families differ ("private/public"). */
+/*
+ * Who can reach it, by its addresses and the firewall; both where the families differ ("private |
+ * everyone"). The wider the more it stands out.
+ */
 enum style cell_write_reach(struct view *view, const struct row *row, struct out *out);
+/* The same of one family. */
+enum style cell_write_from(struct view *view, const struct row *row, struct out *out,
+			   enum hark_family family);
+/* Of a row and family; NULL: memory ran out, or it is no listener. */
+const struct hark_exposure *row_exposure(struct view *view, const struct row *row, int family);
+/* Of one family, or of both; one that is wider than the other with a '!' behind it. */
+void exposure_write(struct view *view, struct out *out, const struct hark_exposure *e);
+void exposures_write(struct view *view, struct out *out, const struct hark_exposure *inet,
+		     const struct hark_exposure *inet6);
+enum style exposed_style(enum hark_exposed exposed);
+/* " → ", or " -> " */
+void cell_write_arrow(const struct view *view, struct out *out);
 /*
  * Commands with the first pid each: "sshd 842, systemd 1", "apache2 2533 +5"; and the container
  * that one stands for: "docker-proxy 812 → web"; or what systemd keeps it for: "systemd (ssh.socket →
@@ -39,9 +54,10 @@ void cell_write_addr(struct view *view, struct out *out, const struct hark_socke
 void cell_write_local(struct view *view, struct out *out, const struct hark_socket *socket);
 void cell_write_remote(struct view *view, struct out *out, const struct hark_socket *socket);
 
-/* An interface by name, or its number. */
 /* The network namespace: its name, pod or container; else its number. */
 enum style cell_write_namespace(struct view *view, const struct row *row, struct out *out);
+enum style cell_write_netns(struct view *view, struct out *out, uint32_t netns);
+/* An interface by name, or its number. */
 void cell_write_interface(struct view *view, struct out *out, uint32_t netns, uint32_t ifindex);
 
 #endif

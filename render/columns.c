@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cells.h"
+#include "doors.h"
 #include "text.h"
 #include "suggest.h"
 
@@ -125,6 +126,29 @@ WRITER(write_ipv4)
 WRITER(write_ipv6)
 {
 	return cell_write_family(view, row, out, HARK_FAMILY_INET6);
+}
+
+WRITER(write_from4)
+{
+	return cell_write_from(view, row, out, HARK_FAMILY_INET);
+}
+
+WRITER(write_from6)
+{
+	return cell_write_from(view, row, out, HARK_FAMILY_INET6);
+}
+
+/* The family that is open further than the other one. */
+WRITER(write_wider)
+{
+	const struct hark_exposure *inet = row_exposure(view, row, HARK_FAMILY_INET);
+	const struct hark_exposure *inet6 = row_exposure(view, row, HARK_FAMILY_INET6);
+
+	if (inet && inet->is_wider)
+		out_text(out, "ipv4");
+	if (inet6 && inet6->is_wider)
+		out_text(out, "ipv6");
+	return STYLE_ALARM;
 }
 
 WRITER(write_device)
@@ -320,6 +344,7 @@ WRITER(write_queue)
 
 #define ANSWERS HARK_DETAIL_ANSWERS
 #define HOLDERS HARK_DETAIL_HOLDERS
+#define THROUGH (HARK_DETAIL_ANSWERS | HARK_DETAIL_FIREWALL)
 #define PROCESS (HARK_DETAIL_HOLDERS | HARK_DETAIL_PROCESS)
 #define CGROUP  (HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP)
 
@@ -327,26 +352,31 @@ WRITER(write_queue)
 #define SPILL(least) .give_way = GIVE_WAY_SPILL, .least_width = (least)
 
 static const struct column columns[] = {
-	{ "proto", "protocol: tcp, udp, ...", write_protocol, .in_csv = true },
+	{ "proto", "protocol: tcp, udp, ...", write_protocol, .in_csv = true,
+	  .write_door = door_write_protocol },
 	{ "label", "protocol and the families that it answers, or uses: tcp4, tcp46, tcp?6",
-	  write_label, ANSWERS, .in_csv = true },
+	  write_label, ANSWERS, .in_csv = true, .write_door = door_write_label },
 	{ "transport", "the label; \"via v6\" for IPv4 through an IPv6 socket",
-	  cell_write_transport, ANSWERS, .header = "PROTO" },
+	  cell_write_transport, ANSWERS, .header = "PROTO", .write_door = door_write_label },
 	{ "family", "family of the socket, whatever it answers: inet, inet6", write_family,
 	  .in_csv = true },
-	{ "state", "listen, established, ...", write_state, .in_csv = true },
+	{ "state", "listen, established, ...", write_state, .in_csv = true,
+	  .write_door = door_write_state },
 	{ "port", "local port; raw sockets: the IP protocol", write_port, .is_number = true,
-	  .in_csv = true },
-	{ "local", "local address and port", write_local, SPILL(21) },
-	{ "address", "local address, as it is bound", write_address, SPILL(17), .in_csv = true },
+	  .in_csv = true, .write_door = door_write_port },
+	{ "local", "local address and port", write_local, SPILL(21),
+	  .write_door = door_write_local },
+	{ "address", "local address, as it is bound", write_address, SPILL(17), .in_csv = true,
+	  .write_door = door_write_address },
 	{ "peer", "remote address and port", write_peer, SPILL(21), .in_csv = true },
-	{ "ipv4", "what answers IPv4; see below", write_ipv4, ANSWERS, SPILL(17),
-	  .header = "IPv4" },
-	{ "ipv6", "what answers IPv6; see below", write_ipv6, ANSWERS, SPILL(17),
-	  .header = "IPv6" },
-	{ "reach", "how far away callers can be; see below", cell_write_reach, ANSWERS },
-	{ "reach4", "the same over IPv4: host, link, private, public", write_reach4, ANSWERS,
-	  .in_csv = true },
+	{ "ipv4", "what answers IPv4; see below", write_ipv4, ANSWERS, SPILL(17), .header = "IPv4",
+	  .write_door = door_write_ipv4 },
+	{ "ipv6", "what answers IPv6; see below", write_ipv6, ANSWERS, SPILL(17), .header = "IPv6",
+	  .write_door = door_write_ipv6 },
+	{ "reach", "who can reach it; see below", cell_write_reach, THROUGH, SPILL(16),
+	  .write_door = door_write_reach },
+	{ "reach4", "how far away IPv4 callers can be by address: host, link, private, public",
+	  write_reach4, ANSWERS, .in_csv = true },
 	{ "reach6", "the same over IPv6", write_reach6, ANSWERS, .in_csv = true },
 	{ "answers4", "how many IPv4 addresses it answers at: all, some, none, unknown",
 	  write_answers4, ANSWERS, .in_csv = true },
@@ -366,7 +396,7 @@ static const struct column columns[] = {
 	  .in_csv = true },
 	{ "device", "interface that it is bound to", write_device, .in_csv = true },
 	{ "holders", "who has it open: command, pid, +N others of that command", cell_write_holders,
-	  CGROUP, CUT, .header = "HELD BY" },
+	  CGROUP, CUT, .header = "HELD BY", .write_door = door_write_target },
 	{ "pid", "pids of all holders", write_pids, HOLDERS, .in_csv = true },
 	{ "command", "their commands", write_command, HOLDERS, CUT, .in_csv = true },
 	{ "exe", "their executables", write_executable, PROCESS, CUT, .in_csv = true },
@@ -395,7 +425,7 @@ static const struct column columns[] = {
 	{ "netns", "network namespace, by inode", write_netns, .is_number = true, .in_csv = true },
 	{ "namespace", "network namespace: its name, pod or container, else its number",
 	  cell_write_namespace, HARK_DETAIL_CGROUP, .give_way = GIVE_WAY_CUT, .least_width = 12,
-	  .header = "NETNS", .in_csv = true },
+	  .header = "NETNS", .in_csv = true, .write_door = door_write_namespace },
 	{ "queue", "listening: backlog/its limit; else bytes to read/to be sent", write_queue },
 	{ "recv-q", "bytes that wait to be read", write_receive, .is_number = true,
 	  .in_csv = true },
@@ -409,6 +439,11 @@ static const struct column columns[] = {
 	{ "timer", "milliseconds until its timer runs out", write_timer, .is_number = true },
 	{ "retrans", "retransmissions of what was sent last", write_retransmits,
 	  .is_number = true },
+	{ "from4", "who gets to it over IPv4, by its addresses and the firewall; as reach",
+	  write_from4, THROUGH, SPILL(16), .in_csv = true },
+	{ "from6", "who gets to it over IPv6", write_from6, THROUGH, SPILL(16), .in_csv = true },
+	{ "wider", "the family that the firewall leaves open further: ipv4, ipv6", write_wider,
+	  THROUGH, .in_csv = true },
 };
 
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))

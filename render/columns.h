@@ -19,6 +19,8 @@ struct column {
 	uint8_t give_way;   /* enum give_way */
 	uint8_t least_width;
 	bool in_csv; /* --csv has it without -o */
+	/* Of a door, where it has the like; NULL: it has not. */
+	enum style (*write_door)(struct view *view, uint32_t door, struct out *out);
 };
 
 #define COLUMNS_MAX 64u

@@ -38,8 +38,8 @@ static void write_end(struct view *view, struct out *out, const struct hark_sock
 }
 
 /* A place that is no single address is written with its bits: "10.1.0.0/16". */
-static void write_place(struct out *out, const struct hark_snapshot *snapshot,
-			const struct hark_place *place)
+void json_write_place(struct out *out, const struct hark_snapshot *snapshot,
+		      const struct hark_place *place)
 {
 	const struct hark_addr *addr = &place->prefix.addr;
 	char text[HARK_ADDR_TEXT_SIZE];
@@ -63,7 +63,7 @@ static void write_place(struct out *out, const struct hark_snapshot *snapshot,
 	out_char(out, '"');
 }
 
-static void write_cookie(struct out *out, uint64_t cookie)
+void json_write_cookie(struct out *out, uint64_t cookie)
 {
 	if (!cookie) { /* /proc/net does not tell it */
 		LITERAL(out, "null");
@@ -81,7 +81,7 @@ static void write_shadow(struct view *view, struct out *out, const struct hark_a
 	if (answer->why != HARK_WHY_SHADOWED || !by)
 		return;
 	LITERAL(out, ",\"shadowed_by\":{\"cookie\":");
-	write_cookie(out, by->cookie);
+	json_write_cookie(out, by->cookie);
 	LITERAL(out, ",\"inode\":");
 	out_u64(out, by->inode);
 	out_char(out, '}');
@@ -105,7 +105,7 @@ static void write_list(struct out *out, const struct hark_snapshot *snapshot,
 		    !hark_addr_compare(&last->prefix.addr, &place->prefix.addr))
 			continue;
 		out_char(out, last ? ',' : '[');
-		write_place(out, snapshot, place);
+		json_write_place(out, snapshot, place);
 	}
 	out_char(out, ']');
 }
@@ -338,7 +338,7 @@ void json_write_socket(struct view *view, struct out *out, uint32_t i)
 	LITERAL(out, ",\"inode\":");
 	out_u64(out, socket->inode);
 	LITERAL(out, ",\"cookie\":");
-	write_cookie(out, socket->cookie);
+	json_write_cookie(out, socket->cookie);
 	LITERAL(out, ",\"uid\":");
 	out_u64(out, socket->uid);
 	LITERAL(out, ",\"user\":");
@@ -352,6 +352,7 @@ void json_write_socket(struct view *view, struct out *out, uint32_t i)
 			    socket->n_holders ? HARK_NO :
 						HARK_UNKNOWN);
 	write_activation(out, view_activation(view, socket));
+	json_write_firewall(view, out, socket);
 	out_char(out, '}');
 }
 
@@ -390,7 +391,7 @@ static void write_addresses(struct out *out, const struct hark_snapshot *snapsho
 		if (i)
 			out_char(out, ',');
 		LITERAL(out, "{\"address\":");
-		write_place(out, snapshot, place);
+		json_write_place(out, snapshot, place);
 		LITERAL(out, ",\"interface\":");
 		write_string(out,
 			     hark_snapshot_interface_name(snapshot, place->netns, place->ifindex));
@@ -497,6 +498,7 @@ int render_json(struct out *out, const struct hark_snapshot *snapshot,
 	json_write_sockets(out, snapshot, NULL, ",\n");
 	LITERAL(out, "],\n\"elsewhere\":");
 	json_write_elsewhere(out, hark_snapshot_elsewhere(snapshot));
+	json_write_published(out, snapshot, options);
 	LITERAL(out, "}\n");
 	return out_flush(out);
 }

@@ -36,12 +36,39 @@ static bool answers_alike(const struct hark_listener *a, const struct hark_liste
 	       fares_alike(&a->answers[HARK_FAMILY_INET6], &b->answers[HARK_FAMILY_INET6]);
 }
 
-static bool is_group(const struct view *view, const struct hark_socket *a,
-		     const struct hark_socket *b)
+static bool is_same_exposure(const struct hark_exposure *a, const struct hark_exposure *b)
+{
+	return a->who == b->who && a->open == b->open && a->is_wider == b->is_wider &&
+	       a->has_crafted == b->has_crafted && a->firewall == b->firewall &&
+	       a->depends_on == b->depends_on && a->n_ranges == b->n_ranges &&
+	       a->n_maybe == b->n_maybe && (!a->n_ranges || a->first_range == b->first_range) &&
+	       (!a->n_maybe || a->first_maybe == b->first_maybe);
+}
+
+/* Those of one port have the same rows, unless the firewall tells them apart. */
+static bool is_exposed_alike(struct view *view, const struct hark_socket *a,
+			     const struct hark_socket *b)
+{
+	const struct hark_exposures *exposures = view_exposures(view);
+
+	for (int family = 0; exposures && family < HARK_FAMILY_N_; family++) {
+		const struct hark_exposure *ea =
+			hark_exposures_listener(exposures, a->listener, (enum hark_family)family);
+		const struct hark_exposure *eb =
+			hark_exposures_listener(exposures, b->listener, (enum hark_family)family);
+
+		if (ea && eb && !is_same_exposure(ea, eb))
+			return false;
+	}
+	return true;
+}
+
+static bool is_group(struct view *view, const struct hark_socket *a, const struct hark_socket *b)
 {
 	return a->family == b->family && !hark_addr_compare(&a->local, &b->local) &&
 	       a->device == b->device && a->v6only == b->v6only &&
 	       (a == b || (answers_alike(view_listener(view, a), view_listener(view, b)) &&
+			   is_exposed_alike(view, a, b) &&
 			   view_activation(view, a) == view_activation(view, b)));
 }
 

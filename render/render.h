@@ -21,6 +21,7 @@ struct render_options {
 	bool summary;     /* a last line for a person */
 	bool debug_notes; /* tell also what is of use to those who debug */
 	bool evidence;    /* tell what findings rest on */
+	bool published;   /* the snapshot was asked for doors, too */
 	bool elsewhere;   /* tell also what other network namespaces have */
 };
 

@@ -11,6 +11,8 @@ enum fact {
 	FACT_DUAL_STACK, /* answers IPv4 through its IPv6 socket */
 	FACT_UNKNOWN,
 	FACT_SHADOWED, /* another one gets what it seems to listen for */
+	FACT_WIDER4,   /* open further over one family than over the other */
+	FACT_WIDER6,
 };
 
 static enum fact fact_of(const struct hark_listener *listener)
@@ -38,6 +40,10 @@ static const char *text_of_fact(enum fact fact)
 		return " may answer more than is known";
 	case FACT_SHADOWED:
 		return " is shadowed by another socket";
+	case FACT_WIDER4:
+		return " is open further over IPv4 than over IPv6";
+	case FACT_WIDER6:
+		return " is open further over IPv6 than over IPv4";
 	case FACT_NOTHING:
 		break;
 	}
@@ -45,11 +51,18 @@ static const char *text_of_fact(enum fact fact)
 }
 
 /* A pair's halves are told together, so that what :: does not answer may be no news. */
-static enum fact fact_of_row(const struct view *view, const struct row *row)
+static enum fact fact_of_row(struct view *view, const struct row *row)
 {
 	const struct hark_socket *socket = view_first(view, row);
 	const struct hark_listener *listener = view_listener(view, socket);
+	const struct hark_exposure *inet = row_exposure(view, row, HARK_FAMILY_INET);
+	const struct hark_exposure *inet6 = row_exposure(view, row, HARK_FAMILY_INET6);
 	enum fact fact = listener ? fact_of(listener) : FACT_NOTHING;
+
+	if (inet6 && inet6->is_wider)
+		return FACT_WIDER6;
+	if (inet && inet->is_wider)
+		return FACT_WIDER4;
 
 	if (fact == FACT_NOTHING && listener && row->by_family[0] == row->by_family[1] &&
 	    listener->answers[HARK_FAMILY_INET].why == HARK_WHY_V6ONLY &&
@@ -142,6 +155,11 @@ void summary_write(struct view *view, struct out *out, const struct render_optio
 	if (n_sockets != n_listeners) {
 		out_text(&line, ", ");
 		write_count(&line, n_sockets - n_listeners, "other socket", "other sockets");
+	}
+	if (options->published && hark_snapshot_n_doors(view->snapshot)) {
+		out_text(&line, ", ");
+		write_count(&line, hark_snapshot_n_doors(view->snapshot), "published port",
+			    "published ports");
 	}
 	if (n_namespaces) {
 		out_text(&line, " in ");

@@ -21,12 +21,18 @@ struct table {
 static enum style write_cell(void *context, uint32_t row_index, uint32_t column, struct out *out)
 {
 	struct table *table = context;
+	const struct column *column_of = table->columns[column];
+	uint32_t n_rows = table->view.n_rows;
 
+	if (row_index >= n_rows)
+		return column_of->write_door ?
+			       column_of->write_door(&table->view, row_index - n_rows, out) :
+			       STYLE_PLAIN;
 	if (row_index != table->row_index) {
 		table->row = view_row(&table->view, row_index);
 		table->row_index = row_index;
 	}
-	return table->columns[column]->write(&table->view, &table->row, out);
+	return column_of->write(&table->view, &table->row, out);
 }
 
 static void shorten(void *context)
@@ -122,6 +128,9 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		choose_columns(&table, options);
 		grid.n_columns = table.n_columns;
 		grid.n_rows = table.view.n_rows;
+		/* Behind the sockets; who chose the columns has asked for a row a socket. */
+		if (options->published && !options->columns)
+			grid.n_rows += hark_snapshot_n_doors(snapshot);
 		r = grid_write(&grid, out);
 	}
 	if (!r && options->summary)
@@ -145,9 +154,17 @@ static const char legend[] =
 	"  -                   does not answer this family\n"
 	"  (empty)             the same; another socket of the port does, which was not asked for\n"
 	"  ?                   may answer: it could not be found out\n"
-	"reach tells from how far away it can be called, IPv4/IPv6 where they differ: host (this\n"
-	"machine), link (the same wire), private (RFC 1918 and the like), public (the Internet);\n"
-	"firewalls are not looked at.\n";
+	"reach joins addresses and firewall, IPv4 | IPv6 where they differ:\n"
+	"  everyone            no rule keeps anybody from its public addresses\n"
+	"  private, link       the same, at addresses that are private (RFC 1918 and the like), or\n"
+	"                      of the same wire\n"
+	"  10.0.0.0/8          these alone; \"3 ranges\" and \"all but 2 ranges\": hark explain\n"
+	"  this host           nobody else\n"
+	"  nobody              not even this host\n"
+	"  depends (rate)      a rule lets them in or not, by what it tells; \"+\": besides\n"
+	"  IPv6: everyone!     wider than the other family: often forgotten\n"
+	"  public?             by its addresses alone: the firewall's rules were not read\n"
+	"It is this host's own firewall: routers and cloud rules are outside of it.\n";
 
 int render_columns_help(struct out *out, const struct render_options *options)
 {

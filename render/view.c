@@ -21,6 +21,14 @@ void view_fini(struct view *view)
 	free(view->next);
 	free(view->rows);
 	free(view->processes);
+	hark_exposures_free(view->exposures);
+}
+
+const struct hark_exposures *view_exposures(struct view *view)
+{
+	if (!view->exposures && !view->error)
+		view->error = hark_exposures_new(view->snapshot, &view->exposures);
+	return view->exposures;
 }
 
 struct row view_row(const struct view *view, uint32_t i)

@@ -3,6 +3,7 @@
 #ifndef VIEW_H
 #define VIEW_H
 
+#include <hark/exposure.h>
 #include <hark/snapshot.h>
 
 #include "escape.h"
@@ -30,8 +31,9 @@ struct view {
 	uint64_t *processes;
 	uint32_t n_processes;
 	uint32_t max_processes;
+	struct hark_exposures *exposures; /* NULL: not needed so far */
 	uint32_t processes_of; /* first socket of the row that they are of, or HARK_NONE */
-	int error;             /* -ENOMEM: a row is short of processes */
+	int error;             /* -ENOMEM: a row is short of something */
 };
 
 void view_init(struct view *view, const struct hark_snapshot *snapshot, enum escape escape);
@@ -45,6 +47,9 @@ static inline int view_error(const struct view *view)
 
 /* Puts listeners together where a reader is better off with one row. 0 or -ENOMEM. */
 int view_merge(struct view *view);
+
+/* Who gets through to whom, worked out when it is first asked for; NULL: memory ran out. */
+const struct hark_exposures *view_exposures(struct view *view);
 
 struct row view_row(const struct view *view, uint32_t i);
 

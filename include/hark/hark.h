@@ -7,6 +7,7 @@
 #include <hark/bind.h>
 #include <hark/error.h>
 #include <hark/explain.h>
+#include <hark/exposure.h>
 #include <hark/firewall.h>
 #include <hark/glance.h>
 #include <hark/model.h>

@@ -60,6 +60,13 @@ bool hark_selection_is_local(const struct hark_selection *selection,
 bool hark_selection_matches(const struct hark_selection *selection,
 			    const struct hark_snapshot *snapshot, uint32_t socket);
 
+/*
+ * Whether the door matches by its protocol, port, address, family and namespace, or the listener that
+ * it leads to does. NULL: everything matches.
+ */
+bool hark_selection_matches_door(const struct hark_selection *selection,
+				 const struct hark_snapshot *snapshot, uint32_t door);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

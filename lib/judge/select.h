@@ -66,6 +66,9 @@ bool selection_is_wide(const struct hark_selection *selection);
 bool selection_wants_namespace(const struct hark_selection *selection,
 			       const struct hark_namespace *namespace);
 
+/* By its number, name or mount: of a term of TERM_NETNS. */
+bool term_is_namespace(const struct term *term, const struct hark_namespace *namespace);
+
 /*
  * False where the socket will not match, whatever is found out of answers, holders and cgroups.
  * Needs the socket's own row alone, and its namespace's and interface's if there are.

@@ -244,7 +244,7 @@ static bool matches_label(const struct subject *subject, const struct term *term
 			     term->text);
 }
 
-static bool is_namespace(const struct term *term, const struct hark_namespace *namespace)
+bool term_is_namespace(const struct term *term, const struct hark_namespace *namespace)
 {
 	return (term->number && term->number == namespace->inode) ||
 	       (namespace->name && fnmatch(term->text, namespace->name, 0) == 0) ||
@@ -256,7 +256,7 @@ static bool matches_netns(const struct subject *subject, const struct term *term
 	const struct hark_namespace *netns =
 		hark_snapshot_namespace(subject->snapshot, subject->socket->netns);
 
-	return netns && is_namespace(term, netns);
+	return netns && term_is_namespace(term, netns);
 }
 
 static bool matches_device(const struct subject *subject, const struct term *term)
@@ -495,7 +495,8 @@ bool selection_wants_namespace(const struct hark_selection *selection,
 	for (uint32_t i = 0; selection && i < selection->terms.n; i++) {
 		const struct term *term = &selection->terms.items[i];
 
-		is_wanted = is_wanted || term->kind != TERM_NETNS || is_namespace(term, namespace);
+		is_wanted = is_wanted || term->kind != TERM_NETNS ||
+			    term_is_namespace(term, namespace);
 		if (term->is_last && !is_wanted)
 			return false;
 		if (term->is_last)

@@ -68,6 +68,15 @@ CASES = {
     "everywhere.csv": "everywhere csv",
     "everywhere-notes": "everywhere notes",
     "everywhere-explain": "everywhere explain width=100",
+    "firewall": "firewall table",
+    "firewall-80": "firewall table width=80 summary ascii",
+    "firewall-color": "firewall table width=132 summary color",
+    "firewall-all": "firewall table all",
+    "firewall-columns": "firewall table columns=port,from4,from6,wider,reach4,reach6",
+    "firewall.json": "firewall json",
+    "firewall.ndjson": "firewall ndjson",
+    "firewall.csv": "firewall csv",
+    "firewall-notes": "firewall notes",
     "elsewhere.json": "elsewhere json",
     "elsewhere-notes": "elsewhere notes",
     "empty": "empty table width=80 summary",
@@ -174,7 +183,8 @@ def check_escapes(show):
     """No control, no invalid byte and no hidden character gets out but for our own colours."""
     problems = []
     for arguments in ("rich table", "rich table ascii", "rich csv", "rich json", "rich ndjson",
-                      "rich table columns=command,cmdline,unit", "rich explain evidence", "rich explain evidence ascii", "rich findings"):
+                      "rich table columns=command,cmdline,unit", "rich explain evidence", "rich explain evidence ascii", "rich findings",
+                      "firewall table", "firewall json"):
         text = run(show, arguments).stdout
         if arguments.endswith("ascii") and not text.isascii():
             problems.append(f"{arguments}: not ASCII")

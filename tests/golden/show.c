@@ -118,7 +118,7 @@ static int show(const char *name, const char *format, const struct render_option
 
 int main(int argc, char **argv)
 {
-	struct render_options options = { .utf8 = true, .elsewhere = true };
+	struct render_options options = { .utf8 = true, .elsewhere = true, .published = true };
 	struct columns columns;
 	struct hark_error error;
 	const char *list = NULL;

@@ -15,7 +15,7 @@
 #define V4 HARK_FAMILY_INET
 #define V6 HARK_FAMILY_INET6
 
-static struct hark_snapshot *begin(void)
+struct hark_snapshot *begin(void)
 {
 	static const struct {
 		const char *addr;
@@ -91,20 +91,20 @@ static struct hark_socket *add(struct hark_snapshot *snapshot, enum hark_protoco
 	return socket;
 }
 
-static struct hark_socket *tcp(struct hark_snapshot *snapshot, enum hark_family family,
-			       const char *addr, uint16_t port)
+struct hark_socket *tcp(struct hark_snapshot *snapshot, enum hark_family family, const char *addr,
+			uint16_t port)
 {
 	return add(snapshot, HARK_PROTOCOL_TCP, family, addr, port);
 }
 
-static struct hark_socket *udp(struct hark_snapshot *snapshot, enum hark_family family,
-			       const char *addr, uint16_t port)
+struct hark_socket *udp(struct hark_snapshot *snapshot, enum hark_family family, const char *addr,
+			uint16_t port)
 {
 	return add(snapshot, HARK_PROTOCOL_UDP, family, addr, port);
 }
 
-static struct hark_answer *answer(struct hark_snapshot *s, struct hark_socket *socket,
-				  enum hark_family family, int reach)
+struct hark_answer *answer(struct hark_snapshot *s, struct hark_socket *socket,
+			   enum hark_family family, int reach)
 {
 	struct hark_answer *a = answer_of(s, socket, family);
 
@@ -133,7 +133,7 @@ static void doubt(struct hark_snapshot *s, struct hark_socket *socket, enum hark
 	answer_of(s, socket, family)->why = (uint8_t)why;
 }
 
-static void dual_stack(struct hark_snapshot *s, struct hark_socket *socket)
+void dual_stack(struct hark_snapshot *s, struct hark_socket *socket)
 {
 	answer(s, socket, V4, HARK_REACH_PRIVATE);
 	answer(s, socket, V6, HARK_REACH_PUBLIC);
@@ -146,8 +146,8 @@ static void v6only(struct hark_snapshot *s, struct hark_socket *socket)
 	refuse(s, socket, V4, HARK_WHY_V6ONLY);
 }
 
-static uint32_t process(struct hark_snapshot *snapshot, uint32_t pid, uint32_t uid,
-			const char *command, const char *unit)
+uint32_t process(struct hark_snapshot *snapshot, uint32_t pid, uint32_t uid, const char *command,
+		 const char *unit)
 {
 	struct hark_process *new = array_push(&snapshot->processes);
 
@@ -158,7 +158,7 @@ static uint32_t process(struct hark_snapshot *snapshot, uint32_t pid, uint32_t u
 }
 
 /* The last socket is held by that process too. */
-static void hold(struct hark_snapshot *snapshot, uint32_t process_index, uint32_t fd)
+void hold(struct hark_snapshot *snapshot, uint32_t process_index, uint32_t fd)
 {
 	struct hark_socket *socket = &snapshot->sockets.items[snapshot->sockets.n - 1];
 
@@ -561,7 +561,6 @@ static struct hark_snapshot *everywhere(void)
 	return s;
 }
 
-/* Enough to see how long rendering takes. */
 static struct hark_snapshot *many(void)
 {
 	struct hark_snapshot *s = begin();
@@ -595,5 +594,7 @@ struct hark_snapshot *snapshot_by_name(const char *name)
 	}
 	if (!strcmp(name, "many"))
 		return many();
+	if (!strcmp(name, "firewall"))
+		return firewall();
 	return strcmp(name, "empty") ? NULL : begin();
 }
