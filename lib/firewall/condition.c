@@ -43,10 +43,12 @@ int condition_of_some(struct condition *condition, const struct ranges *sources,
 int condition_of_set(struct condition *condition, const struct ranges *sources,
 		     const struct ranges *set)
 {
-	int error = ranges_copy(&condition->may, sources);
+	/* The smaller one is copied: ten thousand rules with an address each cut up the sources. */
+	bool is_smaller = set->n < sources->n;
+	int error = ranges_copy(&condition->may, is_smaller ? set : sources);
 
 	if (!error)
-		error = ranges_intersect(&condition->may, set);
+		error = ranges_intersect(&condition->may, is_smaller ? sources : set);
 	if (!error)
 		error = ranges_copy(&condition->must, &condition->may);
 	condition->doubts = 0;
