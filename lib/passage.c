@@ -409,6 +409,8 @@ static int read_rules(struct hark_source *source, struct ruleset *ruleset, bool 
 		r = routing_read(source, ruleset);
 	if (r == 0)
 		r = programs_read(source, ruleset);
+	ruleset_find_conntrack(ruleset);
+	ruleset_find_comments(ruleset);
 	return r;
 }
 

@@ -31,6 +31,12 @@ struct source_ops {
 	ssize_t (*nl_receive)(struct hark_source *source, int handle, void *buffer, size_t size);
 	void (*nl_close)(struct hark_source *source, int handle);
 	/*
+	 * getsockopt(2) on a socket of AF_INET or AF_INET6, of the calling thread's namespace, at
+	 * the level of IP (SOL_IP, SOL_IPV6): 0 and *size, or -errno. NULL: there is none.
+	 */
+	int (*get_option)(struct hark_source *source, int family, int option, void *buffer,
+			  uint32_t *size);
+	/*
 	 * How many BPF sk_lookup programs are attached to the current network namespace
 	 * (BPF_PROG_QUERY), or -errno: -EPERM without CAP_NET_ADMIN, -EINVAL before Linux 5.9.
 	 * NULL: nobody can tell.
