@@ -203,11 +203,12 @@ class Lab:
     def _reset_routing(self):
         """Routes, policy rules and switches as they were."""
         for family, last in (("-4", ["rule add pref 32767 lookup default"]), ("-6", [])):
-            lines = ["rule flush", "rule add pref 32766 lookup main", *last]
-            if not self.run(["ip", family, "rule", "show", "pref", "0"]):
-                lines.append("rule add pref 0 lookup local")
+            # A flush leaves rules of preference 0
+            zero = self.run(["ip", family, "rule", "show", "pref", "0"]).splitlines()
+            lines = ["rule flush", *("rule del pref 0" for _ in zero), "rule add pref 0 lookup local",
+                     "rule add pref 32766 lookup main", *last]
             lines += [f"route del {r}" for r in self._routing(family) if r not in self._routes]
-            self.run(["ip", family, "-force", "-batch", "-"], "\n".join(lines) + "\n")
+            self.run(["ip", family, "-batch", "-"], "\n".join(lines) + "\n")
         self.box.ip(ROUTES)
         self.box.sysctl({f"ipv4/conf/{name}/rp_filter": 0 for name in ("all", "eth0", "eth1")})
         self._is_rerouted = False
