@@ -5,6 +5,7 @@
  */
 #include "xt_decode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
 
@@ -86,6 +87,7 @@ int xt_decode(struct ruleset *ruleset, const char *name, uint8_t revision, bool 
 	if (row && row->kind == XT_ALWAYS)
 		return keep_comment(ruleset, blob, length, ret);
 	if (row && row->decode) {
+		assert(row->size <= sizeof(copy));
 		memcpy(copy, blob, row->size);
 		if (!row->decode(row, copy, ret)) {
 			memset(&ret->u, 0, sizeof(ret->u));

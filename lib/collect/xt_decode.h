@@ -13,7 +13,7 @@
 #define XT_FOR_ANY  (XT_FOR_BOTH | XT_FOR_REST)
 
 /* The most that any decoder is given. */
-#define XT_DECODED_MAX 256
+#define XT_DECODED_MAX 512
 
 struct xt_row;
 
