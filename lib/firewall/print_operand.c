@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: MIT */
+/* What registers hold in a rule of nf_tables: loads, and what is done to them. */
+#include "printer.h"
+
+struct operand *operand_set(struct nft_printer *printer, uint8_t reg, uint32_t length)
+{
+	uint32_t first = reg / 4u, n = (length + 3) / 4;
+	struct operand *operand;
+
+	if (reg >= RULE_REGISTERS || reg % 4) {
+		operand = &printer->operands[OPERANDS];
+		memset(operand, 0, sizeof(*operand));
+	} else {
+		operand = &printer->operands[first];
+		n = n == 0 ? 1 : n > OPERANDS - first ? OPERANDS - first : n;
+		memset(operand, 0, n * sizeof(*operand));
+	}
+	operand->length = (uint8_t)(length < RULE_REGISTERS ? length : RULE_REGISTERS);
+	return operand;
+}
+
+struct operand *operand_get(struct nft_printer *printer, uint8_t reg)
+{
+	bool is_known = reg < RULE_REGISTERS && reg % 4 == 0;
+	struct operand *operand = &printer->operands[is_known ? reg / 4 : OPERANDS];
+
+	if (operand->kind == OPERAND_NONE || !is_known) {
+		struct sink *sink;
+
+		operand = operand_set(printer, reg, 4);
+		sink = operand_begin(printer, operand);
+		put(sink, "[register ");
+		put_number(sink, reg / 4u);
+		put(sink, "]");
+		operand_end(printer, operand);
+		operand->type = TYPE_HEX;
+	}
+	return operand;
+}
+
+struct sink *operand_begin(struct nft_printer *printer, struct operand *operand)
+{
+	operand->kind = OPERAND_TEXT;
+	operand->at = printer->texts.n;
+	return &printer->texts;
+}
+
+void operand_end(struct nft_printer *printer, struct operand *operand)
+{
+	operand->n = printer->texts.n - operand->at;
+}
+
+static struct value immediate_of(const struct nft_printer *printer, const struct operand *operand,
+				 uint8_t type)
+{
+	return (struct value){
+		.bytes = ruleset_bytes(printer->ruleset, operand->load->data.at),
+		.length = operand->load->data.length,
+		.type = type,
+		.is_host_order = type_is_host_order(type),
+	};
+}
+
+static void exthdr_resolve(struct nft_printer *printer, struct operand *operand)
+{
+	static const uint8_t bases[] = {
+		[RULE_EXTHDR_IPV6] = RULE_PAYLOAD_NETWORK,
+		[RULE_EXTHDR_TCP_OPTION] = RULE_PAYLOAD_TRANSPORT,
+		[RULE_EXTHDR_IPV4_OPTION] = RULE_PAYLOAD_NETWORK,
+	};
+	const struct rule_expression *load = operand->load;
+	uint8_t shift, bits;
+
+	operand->type =
+		put_exthdr(operand_begin(printer, operand), load, operand->mask, &shift, &bits);
+	operand_end(printer, operand);
+	if (bits) {
+		operand->mask = NULL;
+		operand->bits = bits;
+		operand->shift = operand->shifted == shift ? 0 : shift;
+	}
+	operand->is_host_order = operand->type == TYPE_BOOLEAN;
+	if (load->base < sizeof(bases))
+		dependency_use(printer, bases[load->base]);
+}
+
+void operand_resolve(struct nft_printer *printer, struct operand *operand)
+{
+	struct value value;
+
+	switch ((enum operand_kind)operand->kind) {
+	case OPERAND_PAYLOAD:
+		if (operand->load->op == RULE_OP_EXTHDR)
+			exthdr_resolve(printer, operand);
+		else
+			payload_resolve(printer, operand);
+		break;
+	case OPERAND_VALUE:
+		value = immediate_of(printer, operand,
+				     operand->type == TYPE_NONE ? TYPE_HEX : operand->type);
+		put_value(operand_begin(printer, operand), printer->ruleset, &value);
+		operand_end(printer, operand);
+		break;
+	case OPERAND_TEXT:
+	case OPERAND_NONE:
+		break;
+	}
+}
+
+void put_written(struct nft_printer *printer, struct sink *sink, const struct operand *operand)
+{
+	/* `texts` may be the sink itself, and it never moves. */
+	put_bytes(sink, printer->texts.to + operand->at, operand->n);
+}
+
+enum precedence {
+	PRECEDENCE_SHIFT = 1,
+	PRECEDENCE_AND,
+	PRECEDENCE_XOR,
+	PRECEDENCE_OR,
+};
+
+/* "a & ", with parentheses where nft has them. */
+static void put_left(struct nft_printer *printer, struct sink *sink, const struct operand *operand,
+		     enum precedence precedence, const char *operator)
+{
+	bool is_enclosed = precedence < operand->precedence;
+
+	put(sink, is_enclosed ? "(" : "");
+	put_written(printer, sink, operand);
+	PUT(sink, is_enclosed ? ")" : "", operator);
+}
+
+void put_operand_text(struct nft_printer *printer, struct sink *sink, const struct operand *operand)
+{
+	struct value mask = {
+		.bytes = operand->mask,
+		.length = operand->length,
+		.type = operand->type,
+		.is_host_order = operand->is_host_order,
+	};
+
+	if (!operand->mask) {
+		put_written(printer, sink, operand);
+		return;
+	}
+	put_left(printer, sink, operand, PRECEDENCE_AND, " & ");
+	put_value(sink, printer->ruleset, &mask);
+}
+
+void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type)
+{
+	struct operand *operand = operand_get(printer, reg);
+	struct value value;
+
+	if (operand->kind == OPERAND_VALUE && type != TYPE_NONE) {
+		value = immediate_of(printer, operand, type);
+		put_value(sink, printer->ruleset, &value);
+		return;
+	}
+	operand_resolve(printer, operand);
+	put_operand_text(printer, sink, operand);
+}
+
+/* --- What is done to an operand --- */
+
+static bool is_all(const uint8_t *bytes, uint32_t length, uint8_t byte)
+{
+	for (uint32_t i = 0; i < length; i++) {
+		if (bytes[i] != byte)
+			return false;
+	}
+	return true;
+}
+
+/* Writes " & mask ^ xor | or" behind it, of which the kernel has only the first two. */
+static void write_bits(struct nft_printer *printer, struct operand *operand, const uint8_t *mask,
+		       const uint8_t * xor)
+{
+	uint8_t and_bits[RULE_REGISTERS], xor_bits[RULE_REGISTERS], or_bits[RULE_REGISTERS];
+	uint32_t n = operand->length;
+	const struct {
+		const char *operator;
+		const uint8_t *bytes;
+		uint8_t identity;
+		enum precedence precedence;
+	} steps[] = {
+		{ " & ", and_bits, 0xff, PRECEDENCE_AND },
+		{ " ^ ", xor_bits, 0, PRECEDENCE_XOR },
+		{ " | ", or_bits, 0, PRECEDENCE_OR },
+	};
+
+	for (uint32_t i = 0; i < n; i++) {
+		or_bits[i] = (uint8_t)(xor[i] & ~mask[i]);
+		xor_bits[i] = xor[i] & mask[i];
+		and_bits[i] = mask[i] | or_bits[i];
+	}
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct value value = {
+			.bytes = steps[i].bytes,
+			.length = n,
+			.type = operand->type,
+			.is_host_order = operand->is_host_order,
+		};
+		struct operand before = *operand;
+		struct sink *sink;
+
+		if (is_all(steps[i].bytes, n, steps[i].identity))
+			continue;
+		sink = operand_begin(printer, operand);
+		put_left(printer, sink, &before, steps[i].precedence, steps[i].operator);
+		put_value(sink, printer->ruleset, &value);
+		operand_end(printer, operand);
+		operand->precedence = steps[i].precedence;
+	}
+}
+
+/* The mask that was put off. */
+static void write_mask(struct nft_printer *printer, struct operand *operand)
+{
+	static const uint8_t none[RULE_REGISTERS];
+	const uint8_t *mask = operand->mask;
+
+	operand_resolve(printer, operand);
+	if (operand->mask)
+		write_bits(printer, operand, mask, none);
+	operand->mask = NULL;
+}
+
+static void mask_xor(struct nft_printer *printer, struct operand *operand,
+		     const struct rule_expression *bitwise)
+{
+	const uint8_t *mask = ruleset_bytes(printer->ruleset, bitwise->data.at);
+	const uint8_t * xor = ruleset_bytes(printer->ruleset, bitwise->data2.at);
+
+	if (bitwise->data.length < operand->length)
+		operand->length = (uint8_t)bitwise->data.length;
+	if (bitwise->data2.length < operand->length)
+		operand->length = (uint8_t)bitwise->data2.length;
+	if (is_all(xor, operand->length, 0) && !operand->mask && operand->precedence == 0 &&
+	    operand->shifted == 0) {
+		if (!is_all(mask, operand->length, 0xff))
+			operand->mask = mask;
+		return;
+	}
+	if (operand->kind == OPERAND_PAYLOAD && !operand->mask)
+		operand->change = bitwise;
+	write_mask(printer, operand);
+	write_bits(printer, operand, mask, xor);
+}
+
+static void shift(struct nft_printer *printer, struct operand *operand,
+		  const struct rule_expression *bitwise)
+{
+	bool is_left = bitwise->arithmetic == RULE_LSHIFT;
+	struct value by = {
+		.bytes = ruleset_bytes(printer->ruleset, bitwise->data.at),
+		.length = bitwise->data.length < 4 ? bitwise->data.length : 4,
+		.is_host_order = true,
+	};
+	struct operand before;
+	struct sink *sink;
+
+	/* That of a field which is a part of a byte is nft's own doing. */
+	if (operand->kind == OPERAND_PAYLOAD && operand->mask && !is_left &&
+	    value_number(&by) < 256) {
+		operand->shifted = (uint8_t)value_number(&by);
+		operand_resolve(printer, operand);
+		if (!operand->mask && operand->shift == 0) {
+			operand->bits = 0;
+			return;
+		}
+	}
+	write_mask(printer, operand);
+	before = *operand;
+	sink = operand_begin(printer, operand);
+	put_left(printer, sink, &before, PRECEDENCE_SHIFT, is_left ? " << " : " >> ");
+	put_number(sink, value_number(&by));
+	operand_end(printer, operand);
+	operand->precedence = PRECEDENCE_SHIFT;
+	operand->shifted = 0;
+}
+
+static void combine(struct nft_printer *printer, struct operand *operand,
+		    const struct rule_expression *bitwise)
+{
+	static const struct {
+		const char *operator;
+		enum precedence precedence;
+	} operators[] = {
+		[RULE_AND] = { " & ", PRECEDENCE_AND },
+		[RULE_OR] = { " | ", PRECEDENCE_OR },
+		[RULE_XOR] = { " ^ ", PRECEDENCE_XOR },
+	};
+	enum precedence precedence = operators[bitwise->arithmetic].precedence;
+	struct operand before, *right = NULL;
+	struct sink *sink;
+
+	write_mask(printer, operand);
+	if (bitwise->sreg2 != RULE_REG_NONE) {
+		right = operand_get(printer, bitwise->sreg2);
+		write_mask(printer, right);
+	}
+	before = *operand;
+	sink = operand_begin(printer, operand);
+	put_left(printer, sink, &before, precedence, operators[bitwise->arithmetic].operator);
+	if (right) {
+		put_left(printer, sink, right, precedence, "");
+	} else {
+		struct value value = {
+			.bytes = ruleset_bytes(printer->ruleset, bitwise->data.at),
+			.length = bitwise->data.length,
+			.type = operand->type,
+			.is_host_order = operand->is_host_order,
+		};
+
+		put_value(sink, printer->ruleset, &value);
+	}
+	operand_end(printer, operand);
+	operand->precedence = precedence;
+}
+
+static void print_bitwise(struct nft_printer *printer, const struct rule_expression *bitwise)
+{
+	struct operand operand = *operand_get(printer, bitwise->sreg);
+
+	if (bitwise->length && bitwise->length < operand.length)
+		operand.length = bitwise->length;
+	switch ((enum rule_arithmetic)bitwise->arithmetic) {
+	case RULE_MASK_XOR:
+		mask_xor(printer, &operand, bitwise);
+		break;
+	case RULE_LSHIFT:
+	case RULE_RSHIFT:
+		shift(printer, &operand, bitwise);
+		break;
+	case RULE_AND:
+	case RULE_OR:
+	case RULE_XOR:
+		combine(printer, &operand, bitwise);
+		break;
+	}
+	*operand_set(printer, bitwise->dreg, operand.length) = operand;
+}
+
+/* --- Loads --- */
+
+static void put_fib(struct sink *sink, const struct rule_expression *fib)
+{
+	static const char *const names[] = { "saddr", "daddr", "mark", "iif", "oif" };
+	static const char *const results[] = {
+		[RULE_FIB_OIF] = " oif",
+		[RULE_FIB_OIFNAME] = " oifname",
+		[RULE_FIB_ADDRTYPE] = " type",
+	};
+	const char *before = "fib ";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (fib->flags & 1u << i) {
+			PUT(sink, before, names[i]);
+			before = " . ";
+		}
+	}
+	if (fib->key > RULE_FIB_NONE && fib->key <= RULE_FIB_ADDRTYPE)
+		put(sink, results[fib->key]);
+	else
+		put(sink, " [unknown result]");
+}
+
+static uint8_t fib_type(const struct rule_expression *fib)
+{
+	if (fib->flags & RULE_FIB_PRESENT)
+		return TYPE_BOOLEAN;
+	return fib->key == RULE_FIB_OIF     ? TYPE_IFINDEX :
+	       fib->key == RULE_FIB_OIFNAME ? TYPE_IFNAME :
+					      TYPE_FIB_ADDR;
+}
+
+static uint8_t put_rt(struct sink *sink, const struct rule_expression *rt)
+{
+	static const struct {
+		const char *name;
+		uint8_t type;
+	} keys[] = {
+		[RULE_RT_CLASSID] = { "rt classid", TYPE_REALM },
+		[RULE_RT_NEXTHOP4] = { "rt ip nexthop", TYPE_IPADDR },
+		[RULE_RT_NEXTHOP6] = { "rt ip6 nexthop", TYPE_IP6ADDR },
+		[RULE_RT_TCPMSS] = { "rt mtu", TYPE_INTEGER },
+		[RULE_RT_XFRM] = { "rt ipsec", TYPE_BOOLEAN },
+	};
+
+	if (rt->key >= sizeof(keys) / sizeof(keys[0])) {
+		put(sink, "rt [unknown key]");
+		return TYPE_HEX;
+	}
+	put(sink, keys[rt->key].name);
+	return keys[rt->key].type;
+}
+
+static uint8_t put_socket(struct sink *sink, const struct rule_expression *socket)
+{
+	static const struct {
+		const char *name;
+		uint8_t type;
+	} keys[] = {
+		[RULE_SOCKET_TRANSPARENT] = { "socket transparent", TYPE_INTEGER },
+		[RULE_SOCKET_MARK] = { "socket mark", TYPE_MARK },
+		[RULE_SOCKET_WILDCARD] = { "socket wildcard", TYPE_INTEGER },
+		[RULE_SOCKET_CGROUPV2] = { "socket cgroupv2 level ", TYPE_CGROUPV2 },
+	};
+
+	if (socket->key >= sizeof(keys) / sizeof(keys[0])) {
+		put(sink, "socket [unknown key]");
+		return TYPE_HEX;
+	}
+	put(sink, keys[socket->key].name);
+	if (socket->key == RULE_SOCKET_CGROUPV2)
+		put_number(sink, socket->offset);
+	return keys[socket->key].type;
+}
+
+static void put_modulus(struct sink *sink, const struct rule_expression *load)
+{
+	put(sink, " mod ");
+	put_number(sink, load->modulus);
+	if (load->op == RULE_OP_HASH && load->size) {
+		put(sink, " seed 0x");
+		put_hex(sink, load->burst, 1);
+	}
+	if (load->offset) {
+		put(sink, " offset ");
+		put_number(sink, load->offset);
+	}
+}
+
+static uint8_t put_xfrm(struct sink *sink, const struct rule_expression *xfrm)
+{
+	static const struct {
+		const char *name;
+		uint8_t type;
+	} keys[] = {
+		{ " [unknown key]", TYPE_HEX }, { " ip daddr", TYPE_IPADDR },
+		{ " ip6 daddr", TYPE_IP6ADDR }, { " ip saddr", TYPE_IPADDR },
+		{ " ip6 saddr", TYPE_IP6ADDR }, { " reqid", TYPE_INTEGER },
+		{ " spi", TYPE_INTEGER },
+	};
+	uint8_t key = xfrm->key < sizeof(keys) / sizeof(keys[0]) ? xfrm->key : 0;
+
+	put(sink, xfrm->base == 0 ? "ipsec in" : xfrm->base == 1 ? "ipsec out" : "ipsec ?");
+	if (xfrm->offset) {
+		put(sink, " spnum ");
+		put_number(sink, xfrm->offset);
+	}
+	put(sink, keys[key].name);
+	return keys[key].type;
+}
+
+/* Writes a load that no later one changes the meaning of; its type. */
+static uint8_t put_load(struct sink *sink, const struct rule_expression *load)
+{
+	static const char *const ttls[] = { "", "ttl loose ", "ttl skip " };
+
+	switch (load->op) {
+	case RULE_OP_META:
+		put_meta_key(sink, load->key);
+		return meta_key_type(load->key);
+	case RULE_OP_CT:
+		put_ct_key(sink, load);
+		return ct_key_type(load);
+	case RULE_OP_RT:
+		return put_rt(sink, load);
+	case RULE_OP_FIB:
+		put_fib(sink, load);
+		return fib_type(load);
+	case RULE_OP_SOCKET:
+		return put_socket(sink, load);
+	case RULE_OP_NUMGEN:
+		put(sink, load->arithmetic == RULE_NUMGEN_RANDOM ? "numgen random" : "numgen inc");
+		put_modulus(sink, load);
+		return TYPE_INTEGER;
+	case RULE_OP_OSF:
+		PUT(sink, "osf ", load->type < 3 ? ttls[load->type] : "",
+		    load->flags & 1 ? "version" : "name");
+		return TYPE_STRING;
+	case RULE_OP_TUNNEL:
+		put(sink, load->key == 1 ? "tunnel id" : "tunnel path");
+		return load->key == 1 ? TYPE_INTEGER : TYPE_BOOLEAN;
+	case RULE_OP_XFRM:
+		return put_xfrm(sink, load);
+	default:
+		return TYPE_HEX;
+	}
+}
+
+static void print_hash(struct nft_printer *printer, const struct rule_expression *hash)
+{
+	struct value fields[RULE_FIELDS_MAX];
+	struct operand *operand;
+	struct sink *sink = &printer->texts;
+	bool is_symmetric = hash->key == 1;
+	uint32_t at;
+
+	if (!is_symmetric)
+		key_resolve(printer, hash->sreg, hash->length);
+	at = sink->n;
+	put(sink, is_symmetric ? "symhash" : "jhash ");
+	if (!is_symmetric)
+		put_key(printer, sink, hash->sreg, hash->length, fields);
+	put_modulus(sink, hash);
+	operand = operand_set(printer, hash->dreg, 4);
+	operand->kind = OPERAND_TEXT;
+	operand->at = at;
+	operand->n = sink->n - at;
+	operand->type = TYPE_INTEGER;
+	operand->is_host_order = true;
+	operand->load = hash;
+}
+
+static void print_byteorder(struct nft_printer *printer, const struct rule_expression *byteorder)
+{
+	struct operand operand = *operand_get(printer, byteorder->sreg);
+
+	/* Nothing is written: it is the same number in the other order. */
+	operand.is_host_order = byteorder->arithmetic == RULE_NTOH;
+	*operand_set(printer, byteorder->dreg, operand.length) = operand;
+}
+
+static uint32_t loaded_length(const struct rule_expression *load, uint8_t type)
+{
+	uint32_t length = load->length ? load->length : type_length(type);
+
+	return length ? length : 4;
+}
+
+bool print_load(struct nft_printer *printer, const struct rule_expression *load)
+{
+	struct operand *operand;
+	uint32_t at = printer->texts.n;
+	uint8_t type;
+
+	switch (load->op) {
+	case RULE_OP_PAYLOAD:
+	case RULE_OP_EXTHDR:
+		operand = operand_set(printer, load->dreg, load->length);
+		operand->kind = OPERAND_PAYLOAD;
+		operand->load = load;
+		return true;
+	case RULE_OP_BITWISE:
+		print_bitwise(printer, load);
+		return true;
+	case RULE_OP_BYTEORDER:
+		print_byteorder(printer, load);
+		return true;
+	case RULE_OP_HASH:
+		print_hash(printer, load);
+		return true;
+	case RULE_OP_IMMEDIATE:
+		if (load->dreg == RULE_REG_VERDICT)
+			return false;
+		operand = operand_set(printer, load->dreg, load->data.length);
+		operand->kind = OPERAND_VALUE;
+		operand->load = load;
+		return true;
+	case RULE_OP_META:
+	case RULE_OP_CT:
+	case RULE_OP_RT:
+	case RULE_OP_FIB:
+	case RULE_OP_SOCKET:
+	case RULE_OP_NUMGEN:
+	case RULE_OP_OSF:
+	case RULE_OP_TUNNEL:
+	case RULE_OP_XFRM:
+		type = put_load(&printer->texts, load);
+		operand = operand_set(printer, load->dreg, loaded_length(load, type));
+		operand->kind = OPERAND_TEXT;
+		operand->at = at;
+		operand->n = printer->texts.n - at;
+		operand->type = type;
+		operand->is_host_order = type_is_host_order(type) || load->op == RULE_OP_NUMGEN ||
+					 (type == TYPE_INTEGER && load->op != RULE_OP_XFRM);
+		operand->load = load;
+		return true;
+	default:
+		return false;
+	}
+}
