@@ -28,7 +28,9 @@ enum {
 	FOR_PROBE = 1 << 5,
 	FOR_BIND = 1 << 6,
 	FOR_WAIT = 1 << 7,
-	FOR_ALL = (1 << 8) - 1,
+	FOR_EXPOSED = 1 << 8,
+	FOR_REACH = 1 << 9,
+	FOR_ALL = (1 << 10) - 1,
 };
 
 struct command {
@@ -47,6 +49,8 @@ const struct command *command_find(const char *name);
 
 int list_run(const struct options *options);
 int explain_run(const struct options *options);
+int exposed_run(const struct options *options);
+int reach_run(const struct options *options);
 int probe_run(const struct options *options);
 int bind_run(const struct options *options);
 int wait_run(const struct options *options);

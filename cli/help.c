@@ -92,7 +92,7 @@ int help_print(const struct command *command)
 		out_text(&out, command->help);
 		out_char(&out, '\n');
 	}
-	if (command->bit & (FOR_LIST | FOR_EXPLAIN | FOR_WAIT)) {
+	if (command->bit & (FOR_LIST | FOR_EXPLAIN | FOR_WAIT | FOR_EXPOSED)) {
 		out_char(&out, '\n');
 		out_text(&out, selectors);
 	}

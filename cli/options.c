@@ -15,7 +15,7 @@
 
 #define AT(member)     offsetof(struct options, member)
 #define PROTOCOL(name) (1u << HARK_PROTOCOL_##name)
-#define FOR_SOCKETS    (FOR_LIST | FOR_EXPLAIN | FOR_WAIT)
+#define FOR_SOCKETS    (FOR_LIST | FOR_EXPLAIN | FOR_WAIT | FOR_EXPOSED | FOR_REACH)
 #define MAX_SECONDS    86400.0
 
 static const char *const whens[] = { "auto", "always", "never", NULL };
@@ -33,8 +33,8 @@ static const struct option_row rows[] = {
 	  "SCTP" },
 	{ 'l', OPTION_FLAG, "listening", NULL, AT(ignored), 0, FOR_SOCKETS, NULL,
 	  "listeners alone: the default" },
-	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_LIST | FOR_EXPLAIN, NULL,
-	  "connections too" },
+	{ 'a', OPTION_FLAG, "all", NULL, AT(all_states), 0, FOR_LIST | FOR_EXPLAIN | FOR_REACH,
+	  NULL, "connections too; of reach what is refused, too" },
 	{ 'A', OPTION_FLAG, "all-namespaces", NULL, AT(all_namespaces), 0, FOR_SOCKETS, NULL,
 	  "of every network namespace of the host, not of this one alone" },
 	{ '4', OPTION_BITS, "ipv4", NULL, AT(families), 1u << HARK_FAMILY_INET,
@@ -49,24 +49,29 @@ static const struct option_row rows[] = {
 	  "also user, inode and cookie" },
 	{ 'o', OPTION_TEXT, "columns", "COLUMNS", AT(columns), 0, FOR_LIST, NULL,
 	  "these columns: NAME,NAME, or +NAME to add; \"help\" tells them" },
-	{ 'H', OPTION_FLAG, "no-header", NULL, AT(no_header), 0, FOR_LIST, NULL,
-	  "no line of headers" },
+	{ 'H', OPTION_FLAG, "no-header", NULL, AT(no_header), 0, FOR_LIST | FOR_EXPOSED | FOR_REACH,
+	  NULL, "no line of headers" },
 	{ 'c', OPTION_SECONDS, "watch", "[SECONDS]", AT(watch_seconds), 1, FOR_LIST, NULL,
 	  "again every second, or every so many, till interrupted" },
 	{ 0, OPTION_FLAG, "evidence", NULL, AT(evidence), 0, FOR_EXPLAIN, NULL,
 	  "what each sentence rests on: the netlink answer, sysctl or file" },
 	{ 0, OPTION_VALUE, "json", NULL, AT(format), FORMAT_JSON,
-	  FOR_LIST | FOR_EXPLAIN | FOR_PROBE | FOR_BIND | FOR_WAIT, NULL, "one JSON document" },
-	{ 0, OPTION_VALUE, "ndjson", NULL, AT(format), FORMAT_NDJSON, FOR_LIST, NULL,
+	  FOR_LIST | FOR_EXPLAIN | FOR_PROBE | FOR_BIND | FOR_WAIT | FOR_EXPOSED | FOR_REACH, NULL,
+	  "one JSON document" },
+	{ 0, OPTION_VALUE, "ndjson", NULL, AT(format), FORMAT_NDJSON, FOR_LIST | FOR_EXPOSED, NULL,
 	  "JSON, one socket a line" },
+	{ 0, OPTION_TEXT, "to", "SELECTOR", AT(to), 0, FOR_REACH, NULL,
+	  "to what alone: a port, address, process, ... as the selectors of list" },
 	{ 0, OPTION_VALUE, "csv", NULL, AT(format), FORMAT_CSV, FOR_LIST, NULL,
 	  "comma-separated values" },
 	{ 0, OPTION_CHOICE, "color", "WHEN", AT(color), 0,
 	  FOR_SOCKETS | FOR_DEMO | FOR_PROBE | FOR_BIND, whens,
 	  "auto (on a terminal, unless NO_COLOR is set), always, never" },
-	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0, FOR_LIST | FOR_WAIT, ways,
+	{ 0, OPTION_CHOICE, "holders", "HOW", AT(holders), 0,
+	  FOR_LIST | FOR_WAIT | FOR_EXPOSED | FOR_REACH, ways,
 	  "how to find the holders: auto, bpf, proc (/proc), none" },
-	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE, FOR_LIST | FOR_WAIT, NULL,
+	{ 0, OPTION_VALUE, "no-holders", NULL, AT(holders), HOLDERS_NONE,
+	  FOR_LIST | FOR_WAIT | FOR_EXPOSED | FOR_REACH, NULL,
 	  "do not look for them: much faster" },
 	{ 0, OPTION_FLAG, "no-firewall", NULL, AT(no_firewall), 0, FOR_LIST | FOR_EXPLAIN, NULL,
 	  "do not read its rules: how far away callers are by address alone" },

@@ -46,6 +46,7 @@ struct options {
 	double timeout_seconds; /* 0: not chosen */
 	double stable_seconds;  /* 0: at once */
 	const char *columns;    /* NULL: not chosen */
+	const char *to;         /* reach: a selector; NULL: everything */
 	const char *send;       /* NULL: nothing */
 	const char *pcap;       /* NULL: no file */
 	bool from_outside;

@@ -48,6 +48,20 @@ uint32_t query_details(const struct options *options, uint32_t details)
 	return options->no_firewall ? details & ~firewall : details;
 }
 
+uint32_t query_exposed_details(const struct options *options)
+{
+	uint32_t details = HARK_DETAIL_ANSWERS | HARK_DETAIL_FIREWALL | HARK_DETAIL_CRAFTED |
+			   HARK_DETAIL_DOORS;
+
+	if (options->holders != HOLDERS_NONE)
+		details |= HARK_DETAIL_HOLDERS | HARK_DETAIL_CGROUP;
+	if (options->format != FORMAT_TABLE)
+		details |= HARK_DETAIL_RULES;
+	if (options->format != FORMAT_TABLE && options->holders != HOLDERS_NONE)
+		details |= HARK_DETAIL_PROCESS;
+	return details;
+}
+
 enum hark_holders_way query_holders_way(const struct options *options)
 {
 	switch ((enum holders)options->holders) {
@@ -187,4 +201,18 @@ int query_status(const struct hark_snapshot *snapshot, const struct options *opt
 			tell_slip(options->words[i], i == 0);
 	}
 	return STATUS_NOTHING;
+}
+
+int query_exposed_status(const struct hark_snapshot *snapshot, const struct options *options,
+			 uint32_t n_open, uint32_t n_unknown)
+{
+	bool is_there = hark_snapshot_n_sockets(snapshot) || hark_snapshot_n_doors(snapshot);
+	int status = query_status(snapshot, options, is_there);
+
+	if (status != STATUS_MATCHED || n_open)
+		return status;
+	if (!n_unknown)
+		return STATUS_NOTHING;
+	complain("who gets through is not known: the firewall's rules were not read");
+	return STATUS_FAILED;
 }

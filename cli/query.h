@@ -17,6 +17,9 @@ int query_select(struct options *options, struct hark_selection **ret);
 /* The details, without those about the firewall where nobody wants them. */
 uint32_t query_details(const struct options *options, uint32_t details);
 
+/* Those of exposed and reach. */
+uint32_t query_exposed_details(const struct options *options);
+
 /* How to look for holders, as --holders says. */
 enum hark_holders_way query_holders_way(const struct options *options);
 
@@ -35,6 +38,13 @@ uint64_t query_clock_ns(void);
  */
 void query_tell_times(const struct hark_snapshot *snapshot, const struct options *options,
 		      uint64_t began_ns);
+
+/*
+ * The status of an answer with so many listeners and doors that are open to the senders in question, and
+ * so many of which that could not be found out.
+ */
+int query_exposed_status(const struct hark_snapshot *snapshot, const struct options *options,
+			 uint32_t n_open, uint32_t n_unknown);
 
 /* The status of an answer with so many sockets in it. */
 int query_status(const struct hark_snapshot *snapshot, const struct options *options,

@@ -6,6 +6,7 @@
 #include <hark/bind.h>
 #include <hark/snapshot.h>
 #include <hark/explain.h>
+#include <hark/exposure.h>
 
 #include "columns.h"
 #include "out.h"
@@ -48,6 +49,30 @@ int render_notes(struct out *out, const struct hark_snapshot *snapshot,
 /* Findings as sentences; with options->evidence, what each rests on. */
 int render_explanation(struct out *out, const struct hark_explanation *explanation,
 		       const struct render_options *options);
+
+/* What strangers can reach, worst first; *ret tells how much that is. */
+enum render_exposed_format {
+	RENDER_EXPOSED_TABLE,
+	RENDER_EXPOSED_JSON,
+	RENDER_EXPOSED_NDJSON,
+};
+struct render_exposed {
+	uint32_t n_exposed;
+	uint32_t n_unknown; /* that may be */
+};
+int render_exposed(struct out *out, const struct hark_snapshot *snapshot,
+		   enum render_exposed_format format, const struct render_options *options,
+		   struct render_exposed *ret);
+
+/* What some senders reach; with `all`, also what they do not. *ret as above. */
+struct render_passages {
+	const struct hark_passages *passages;
+	const char *from; /* as it was asked */
+	bool all;
+};
+int render_passages(struct out *out, const struct hark_snapshot *snapshot,
+		    const struct render_passages *passages, bool is_json,
+		    const struct render_options *options, struct render_exposed *ret);
 
 /* What hark bind found. */
 struct render_bind {

@@ -2,6 +2,7 @@
 /* The tables for people, and those of -o. */
 #include "render.h"
 #include "summary.h"
+#include "table.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,37 +10,47 @@
 #define LONGEST_HEADER 16
 
 struct table {
-	struct view view;
+	struct view *view;
 	const struct column *columns[COLUMNS_MAX];
 	uint32_t n_columns;
-	struct row row; /* the one that is written now */
+	const struct listed *items; /* NULL: all rows of the view, then the doors */
+	struct row row;             /* the one that is written now */
 	uint32_t row_index;
 	struct grid_column grid_columns[COLUMNS_MAX];
 	char headers[COLUMNS_MAX][LONGEST_HEADER];
 };
 
-static enum style write_cell(void *context, uint32_t row_index, uint32_t column, struct out *out)
+static struct listed item_at(const struct table *table, uint32_t i)
+{
+	uint32_t n_rows = table->view->n_rows;
+
+	if (table->items)
+		return table->items[i];
+	return i < n_rows ? (struct listed){ i, false } : (struct listed){ i - n_rows, true };
+}
+
+static enum style write_cell(void *context, uint32_t item_index, uint32_t column, struct out *out)
 {
 	struct table *table = context;
 	const struct column *column_of = table->columns[column];
-	uint32_t n_rows = table->view.n_rows;
+	struct listed item = item_at(table, item_index);
+	uint32_t row_index = item.index;
 
-	if (row_index >= n_rows)
-		return column_of->write_door ?
-			       column_of->write_door(&table->view, row_index - n_rows, out) :
-			       STYLE_PLAIN;
+	if (item.is_door)
+		return column_of->write_door ? column_of->write_door(table->view, item.index, out) :
+					       STYLE_PLAIN;
 	if (row_index != table->row_index) {
-		table->row = view_row(&table->view, row_index);
+		table->row = view_row(table->view, row_index);
 		table->row_index = row_index;
 	}
-	return column_of->write(&table->view, &table->row, out);
+	return column_of->write(table->view, &table->row, out);
 }
 
 static void shorten(void *context)
 {
 	struct table *table = context;
 
-	table->view.is_short = true;
+	table->view->is_short = true;
 }
 
 /* Nobody asked for the holders, or no system told a unit: such a column says nothing. */
@@ -74,7 +85,7 @@ static const char *write_header(const struct column *column, char *header)
 static void choose_columns(struct table *table, const struct render_options *options)
 {
 	bool is_chosen = options->columns != NULL;
-	bool with_holders = is_chosen || has_holders(table->view.snapshot);
+	bool with_holders = is_chosen || has_holders(table->view->snapshot);
 	struct columns all;
 	uint32_t n = 0;
 
@@ -82,7 +93,7 @@ static void choose_columns(struct table *table, const struct render_options *opt
 		all = *options->columns;
 	else
 		columns_default((struct contents){ options->all_states,
-						   has_namespaces(table->view.snapshot) },
+						   has_namespaces(table->view->snapshot) },
 				&all);
 	for (uint32_t i = 0; i < all.n; i++) {
 		const struct column *column = column_at(all.items[i]);
@@ -108,9 +119,36 @@ static void choose_columns(struct table *table, const struct render_options *opt
 int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		 const struct render_options *options)
 {
-	struct table table = { .row_index = HARK_NONE };
+	struct view view;
+	uint32_t n;
+	int r = 0;
+
+	view_init(&view, snapshot, options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII);
+	if (!options->columns && !options->all_states)
+		r = view_merge(&view);
+	n = view.n_rows;
+	/* Behind the sockets; who chose the columns has asked for a row a socket. */
+	if (options->published && !options->columns)
+		n += hark_snapshot_n_doors(snapshot);
+	if (!r)
+		r = table_write(out, &view, NULL, n, options);
+	if (!r && options->summary)
+		summary_write(&view, out, options);
+	if (!r)
+		r = view_error(&view);
+	view_fini(&view);
+	if (r && !out->error)
+		out->error = r;
+	return out_flush(out);
+}
+
+int table_write(struct out *out, struct view *view, const struct listed *items, uint32_t n,
+		const struct render_options *options)
+{
+	struct table table = { .view = view, .items = items, .row_index = HARK_NONE };
 	struct grid grid = {
 		.columns = table.grid_columns,
+		.n_rows = n,
 		.write_cell = write_cell,
 		.shorten = options->columns ? NULL : shorten,
 		.context = &table,
@@ -119,28 +157,10 @@ int render_table(struct out *out, const struct hark_snapshot *snapshot,
 		.color = options->color,
 		.utf8 = options->utf8,
 	};
-	int r = 0;
 
-	view_init(&table.view, snapshot, options->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII);
-	if (!options->columns && !options->all_states)
-		r = view_merge(&table.view);
-	if (!r) {
-		choose_columns(&table, options);
-		grid.n_columns = table.n_columns;
-		grid.n_rows = table.view.n_rows;
-		/* Behind the sockets; who chose the columns has asked for a row a socket. */
-		if (options->published && !options->columns)
-			grid.n_rows += hark_snapshot_n_doors(snapshot);
-		r = grid_write(&grid, out);
-	}
-	if (!r && options->summary)
-		summary_write(&table.view, out, options);
-	if (!r)
-		r = view_error(&table.view);
-	view_fini(&table.view);
-	if (r && !out->error)
-		out->error = r;
-	return out_flush(out);
+	choose_columns(&table, options);
+	grid.n_columns = table.n_columns;
+	return grid_write(&grid, out);
 }
 
 static const char legend[] =

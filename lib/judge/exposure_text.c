@@ -173,14 +173,15 @@ static void describe(const struct hark_exposures *exposures, const struct hark_e
 		     char *text)
 {
 	char words[HARK_EXPOSURE_TEXT_SIZE];
+	struct hark_exposure ordinary = *e;
 
-	hark_exposure_format(exposures, e, words);
+	ordinary.has_crafted = false;
+	hark_exposure_format(exposures, &ordinary, words);
 	*text = '\0';
 	if (e->who == HARK_WHO_NOBODY)
-		append(text, "closed%s", e->has_crafted ? ", but for crafted packets" : "");
+		append(text, "closed");
 	else if (e->who == HARK_WHO_HOST)
-		append(text, "kept to this host%s",
-		       e->has_crafted ? ", but for crafted packets" : "");
+		append(text, "kept to this host");
 	else if (e->who == HARK_WHO_UNKNOWN && e->firewall != HARK_KNOWN)
 		append(text, "addressed from %s, and the rules were not read",
 		       e->reach < 0 ?
@@ -188,7 +189,7 @@ static void describe(const struct hark_exposures *exposures, const struct hark_e
 			       (const char *const[]){ "this host", "the same link",
 						      "private networks", "anywhere" }[e->reach]);
 	else if (e->who == HARK_WHO_DEPENDS && !e->n_ranges && e->open < 0)
-		append(text, "%s", words);
+		append(text, "open to some%s", words + strlen("depends"));
 	else if (e->open == HARK_REACH_PRIVATE && !e->n_ranges && !e->n_maybe)
 		append(text, "open to all who can address its private addresses");
 	else if (e->open == HARK_REACH_LINK && !e->n_ranges && !e->n_maybe)

@@ -77,6 +77,19 @@ CASES = {
     "firewall.ndjson": "firewall ndjson",
     "firewall.csv": "firewall csv",
     "firewall-notes": "firewall notes",
+    "firewall-exposed": "firewall exposed",
+    "firewall-exposed-80": "firewall exposed width=80 color",
+    "firewall-exposed.json": "firewall exposed-json",
+    "firewall-exposed.ndjson": "firewall exposed-ndjson",
+    "firewall-reached": "firewall reached from=10.0.0.0/7",
+    "firewall-reached-80": "firewall reached from=10.1.2.3 width=80 color",
+    "firewall-reached-all": "firewall reached from=2001:db8:1::5 all ascii",
+    "firewall-reached-own": "firewall reached from=127.0.0.1",
+    "firewall-reached-eth0": "firewall reached from=eth0",
+    "firewall-reached.json": "firewall reached-json from=10.0.0.0/7",
+    "founding-exposed": "founding exposed",
+    "founding-reached": "founding reached from=203.0.113.5-203.0.113.9",
+    "empty-exposed": "empty exposed",
     "elsewhere.json": "elsewhere json",
     "elsewhere-notes": "elsewhere notes",
     "empty": "empty table width=80 summary",
@@ -184,7 +197,7 @@ def check_escapes(show):
     problems = []
     for arguments in ("rich table", "rich table ascii", "rich csv", "rich json", "rich ndjson",
                       "rich table columns=command,cmdline,unit", "rich explain evidence", "rich explain evidence ascii", "rich findings",
-                      "firewall table", "firewall json"):
+                      "firewall table", "firewall json", "firewall exposed", "firewall reached all"):
         text = run(show, arguments).stdout
         if arguments.endswith("ascii") and not text.isascii():
             problems.append(f"{arguments}: not ASCII")

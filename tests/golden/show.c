@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * show SNAPSHOT FORMAT [OPTION...]: a hand-made snapshot through a renderer, to standard output.
- * Options: width=N, columns=LIST, color, ascii, no-header, all, summary, debug, repeat=N.
+ * Options: width=N, columns=LIST, color, ascii, no-header, all, summary, debug, repeat=N, from=SENDERS.
  */
 #include "snapshots.h"
 
@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "render.h"
+
+static const char *from = "0.0.0.0/0";
 
 /* The users of every machine, in place of those of this one. */
 int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **ret)
@@ -60,13 +62,83 @@ static int render_found(struct out *out, const struct hark_snapshot *snapshot,
 	return r;
 }
 
+static int show_exposed(struct out *out, const struct hark_snapshot *snapshot,
+			enum render_exposed_format format, const struct render_options *options)
+{
+	struct render_exposed found;
+
+	return render_exposed(out, snapshot, format, options, &found);
+}
+
+static int render_open(struct out *out, const struct hark_snapshot *snapshot,
+		       const struct render_options *options)
+{
+	return show_exposed(out, snapshot, RENDER_EXPOSED_TABLE, options);
+}
+
+static int render_open_json(struct out *out, const struct hark_snapshot *snapshot,
+			    const struct render_options *options)
+{
+	return show_exposed(out, snapshot, RENDER_EXPOSED_JSON, options);
+}
+
+static int render_open_ndjson(struct out *out, const struct hark_snapshot *snapshot,
+			      const struct render_options *options)
+{
+	return show_exposed(out, snapshot, RENDER_EXPOSED_NDJSON, options);
+}
+
+/* What the senders of from=... reach; `all` as in hark reach --all. */
+static int show_reached(struct out *out, const struct hark_snapshot *snapshot, bool is_json,
+			const struct render_options *options)
+{
+	struct render_passages passages = { .from = from, .all = options->all_states };
+	struct hark_passages *found;
+	struct render_exposed counts;
+	struct hark_senders senders;
+	struct hark_error error;
+	int r = hark_senders_parse(snapshot, from, &senders, &error);
+
+	if (r < 0)
+		fprintf(stderr, "%s\n", error.text);
+	if (r == 0)
+		r = hark_passages_new(snapshot, NULL, &senders, &found);
+	if (r < 0)
+		return r;
+	passages.passages = found;
+	r = render_passages(out, snapshot, &passages, is_json, options, &counts);
+	hark_passages_free(found);
+	return r;
+}
+
+static int render_reached(struct out *out, const struct hark_snapshot *snapshot,
+			  const struct render_options *options)
+{
+	return show_reached(out, snapshot, false, options);
+}
+
+static int render_reached_json(struct out *out, const struct hark_snapshot *snapshot,
+			       const struct render_options *options)
+{
+	return show_reached(out, snapshot, true, options);
+}
+
 static const struct {
 	const char *name;
 	int (*render)(struct out *, const struct hark_snapshot *, const struct render_options *);
 } formats[] = {
-	{ "table", render_table },    { "json", render_json },   { "ndjson", render_ndjson },
-	{ "csv", render_csv },        { "notes", render_notes }, { "explain", render_explained },
+	{ "table", render_table },
+	{ "json", render_json },
+	{ "ndjson", render_ndjson },
+	{ "csv", render_csv },
+	{ "notes", render_notes },
+	{ "explain", render_explained },
 	{ "findings", render_found },
+	{ "exposed", render_open },
+	{ "exposed-json", render_open_json },
+	{ "exposed-ndjson", render_open_ndjson },
+	{ "reached", render_reached },
+	{ "reached-json", render_reached_json },
 };
 
 static int read_option(const char *word, struct render_options *options, const char **list,
@@ -78,6 +150,8 @@ static int read_option(const char *word, struct render_options *options, const c
 		*repeat = (unsigned int)atoi(word + 7);
 	else if (!strncmp(word, "columns=", 8))
 		*list = word + 8;
+	else if (!strncmp(word, "from=", 5))
+		from = word + 5;
 	else if (!strcmp(word, "color"))
 		options->color = true;
 	else if (!strcmp(word, "ascii"))
