@@ -102,8 +102,16 @@ def senders(entry, named, rng, tried=TRIED):
     return usable[:tried]
 
 
-def agrees(part, outcome, port, listeners):
-    """Whether what was found is what was said. What is said to depend may be anything."""
+def filters_forwarded(ruleset):
+    return any(f"hook {hook} " in text for _, text in ruleset for hook in ("forward", "postrouting"))
+
+
+def agrees(part, outcome, port, listeners, is_filtered):
+    """Whether what was found is what was said. What is said to depend may be anything.
+
+    Where something is diverted to is told without a look at whether it is let through from there on:
+    `is_filtered` tells that it may not be.
+    """
     kind, _, detail = outcome.partition(" ")
     if part.verdict == "depends":
         return True
@@ -117,6 +125,8 @@ def agrees(part, outcome, port, listeners):
         where = (part.how or "").rpartition(":")[2]
         if kind == "accept":
             return detail == where
+        if is_filtered and kind in ("drop", "reject"):
+            return True
         if kind == "reject":  # by nobody who listens there
             return int(where or 0) not in listeners
         return outcome == f"diverted {part.how}"
@@ -128,6 +138,7 @@ class Checker:
 
     def __init__(self, lab, arguments=("--json", "--no-holders")):
         self.lab, self.arguments = lab, arguments
+        self._is_filtered = False
         self.count = collections.Counter()
         self.doubts = collections.Counter()
 
@@ -148,8 +159,9 @@ class Checker:
                 yield Probe(entry.interface, entry.protocol, source, target, entry.port), \
                     part_of(entry, number(source))
 
-    def compare(self, ruleset, seed=0, tried=TRIED, is_counted=True):
+    def compare(self, ruleset, seed=0, tried=TRIED, is_counted=True, is_filtered=None):
         """The ruleset is loaded: [Wrong], each found twice, with connections of its own."""
+        self._is_filtered = filters_forwarded(ruleset) if is_filtered is None else is_filtered
         asked = list(self._probes(self.ask(), ruleset, seed, tried))
         wrong = self._differing(asked)
         if wrong:
@@ -167,7 +179,7 @@ class Checker:
         found = self.lab.probe([probe for probe, _ in asked])
         listeners = {"tcp": self.lab.tcp, "udp": self.lab.udp}
         return {n: outcome for n, ((probe, part), outcome) in enumerate(zip(asked, found))
-                if not agrees(part, outcome, probe.port, listeners[probe.protocol])}
+                if not agrees(part, outcome, probe.port, listeners[probe.protocol], self._is_filtered)}
 
     def _count(self, parts):
         for part in parts:
