@@ -357,6 +357,15 @@ int ranges_invert(struct ranges *set, u128 max)
 	return 0;
 }
 
+int ranges_push(struct ranges *set, u128 first, u128 last)
+{
+	int error = reserve_more(set, 1);
+
+	if (!error)
+		set->items[set->n++] = (struct range){ first, last };
+	return error;
+}
+
 static int compare_first(const void *a, const void *b)
 {
 	const struct range *range_a = a, *range_b = b;

@@ -44,9 +44,12 @@ int ranges_intersect(struct ranges *set, const struct ranges *other);
 /* All from 0 to `max` that were not in it: 0 or -ENOMEM likewise. */
 int ranges_invert(struct ranges *set, u128 max);
 
+/* At the end, whatever is there: then it is to be normalized. 0 or -ENOMEM. */
+int ranges_push(struct ranges *set, u128 first, u128 last);
+
 /*
  * Brings intervals in any order, overlapping or not, into the order of a set: for those who fill
- * `items` by themselves. What ends before it begins is left out.
+ * it with ranges_push(). What ends before it begins is left out.
  */
 void ranges_normalize(struct ranges *set);
 

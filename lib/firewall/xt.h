@@ -93,6 +93,16 @@ int condition_and_fact(struct condition *condition, struct fact fact);
 /* The marks: where the known bits are enough. */
 struct fact fact_mark(const struct bits *bits, uint32_t mark, uint32_t mask);
 
+/* Whether the kernel tells at this hook by which interface the packet came in, or goes out. */
+bool packet_has_in(const struct packet *packet);
+bool packet_has_out(const struct packet *packet);
+/*
+ * Whether the first `length` bytes of its name, zeros behind it, are those. Where there cannot be
+ * one, `can_have` is false, and the name is empty; NULL is one that is not known.
+ */
+struct fact fact_interface(const struct packet *packet, const struct rule_interface *interface,
+			   bool can_have, const char *pattern, uint8_t length);
+
 /* The state of the connection as rules see it at this point: enum packet_ct. */
 enum packet_ct xt_packet_ct(const struct packet *packet, const struct packet_state *state);
 

@@ -23,13 +23,8 @@ static bool name_matches(const char *pattern, uint8_t length, const char *name)
 	return !memcmp(padded, pattern, length < NAME_SIZE ? length : NAME_SIZE);
 }
 
-/*
- * By name. `can_have` is whether there is such an interface at this hook: without one the kernel
- * compares with an empty name.
- */
-static struct fact fact_interface(const struct packet *packet,
-				  const struct rule_interface *interface, bool can_have,
-				  const char *pattern, uint8_t length)
+struct fact fact_interface(const struct packet *packet, const struct rule_interface *interface,
+			   bool can_have, const char *pattern, uint8_t length)
 {
 	const struct rule_interface *master;
 	bool matches;
@@ -49,12 +44,12 @@ static struct fact fact_interface(const struct packet *packet,
 	return fact_of(matches);
 }
 
-static bool has_in(const struct packet *packet)
+bool packet_has_in(const struct packet *packet)
 {
 	return packet->hook != RULE_HOOK_OUTPUT && !packet->is_reply;
 }
 
-static bool has_out(const struct packet *packet)
+bool packet_has_out(const struct packet *packet)
 {
 	return packet->hook == RULE_HOOK_FORWARD || packet->hook == RULE_HOOK_OUTPUT ||
 	       packet->hook == RULE_HOOK_POSTROUTING;
@@ -63,17 +58,17 @@ static bool has_out(const struct packet *packet)
 static struct fact fact_in(const struct packet *packet, const struct xt_ip *ip)
 {
 	struct fact fact =
-		fact_interface(packet, packet->in, has_in(packet), ip->in, ip->in_length);
+		fact_interface(packet, packet->in, packet_has_in(packet), ip->in, ip->in_length);
 
 	/* What is sent on has it there since Linux 5.7 alone. */
-	if (packet->hook == RULE_HOOK_POSTROUTING && has_in(packet) && ip->in_length)
+	if (packet->hook == RULE_HOOK_POSTROUTING && packet_has_in(packet) && ip->in_length)
 		fact = fact_unknown(DOUBT(ROUTING));
 	return fact_turn(fact, ip->inverted & XT_INVERT_IN);
 }
 
 static struct fact fact_out(const struct packet *packet, const struct xt_ip *ip)
 {
-	return fact_turn(fact_interface(packet, packet->out, has_out(packet), ip->out,
+	return fact_turn(fact_interface(packet, packet->out, packet_has_out(packet), ip->out,
 					ip->out_length),
 			 ip->inverted & XT_INVERT_OUT);
 }
@@ -246,6 +241,21 @@ static struct fact fact_icmp(const struct packet *packet)
 	return fact_of(false);
 }
 
+/* What counters an element needs besides, only the kernel knows. */
+static int match_set(const struct packet *packet, const struct packet_state *state,
+		     const struct xt *xt, struct condition *ret)
+{
+	uint8_t flags = xt->u.set.flags, dimensions = xt->u.set.dimensions;
+	int error;
+
+	if (!xt->u.set.has_counters)
+		return ipset_match(packet, state, xt->u.set.set, dimensions, flags, ret);
+	if (flags & XT_SET_INVERTED)
+		return condition_of_some(ret, &state->sources, DOUBT(RATE));
+	error = ipset_match(packet, state, xt->u.set.set, dimensions, flags, ret);
+	return error ? error : condition_and_fact(ret, fact_unknown(DOUBT(RATE)));
+}
+
 static struct fact fact_of_kind(const struct packet *packet, const struct packet_state *state,
 				const struct xt *xt)
 {
@@ -296,8 +306,7 @@ int xt_match(const struct packet *packet, const struct packet_state *state, cons
 	case XT_IPRANGE:
 		return match_iprange(packet, state, &xt->u.iprange, ret);
 	case XT_SET:
-		return ipset_match(packet, state, xt->u.set.set, xt->u.set.dimensions,
-				   xt->u.set.flags, ret);
+		return match_set(packet, state, xt, ret);
 	default:
 		return condition_of_fact(ret, &state->sources, fact_of_kind(packet, state, xt));
 	}

@@ -454,14 +454,16 @@ struct xt {
 /* An element of an ipset: a range of each that the set's type has. */
 struct ipset_element {
 	uint8_t first[16], last[16];   /* address, network order; IPv4 in the first four */
-	uint8_t first2[16], last2[16]; /* second address: hash:net,net */
-	uint16_t port, port_last;      /* host order */
-	uint8_t protocol;
-	bool is_nomatch; /* an exception in a net set */
+	uint8_t first2[16], last2[16]; /* second address, as of hash:net,net */
+	uint16_t port;                 /* host order */
+	uint8_t protocol;              /* bitmap:port has none */
+	bool is_nomatch;               /* an exception in a net set */
 	bool has_timeout;
+	bool has_mac;        /* for one link-layer address alone, which is not kept */
+	bool is_wildcard;    /* any interface whose name begins with that */
 	uint8_t bits, bits2; /* length of the prefix, for net sets: longer goes first */
 	uint32_t mark;
-	uint32_t set;          /* list:set: index of `ipsets` */
+	uint32_t set;          /* list:set: index of `ipsets`, or RULESET_NONE */
 	const char *interface; /* hash:net,iface */
 };
 
@@ -470,6 +472,7 @@ struct ipset {
 	const char *type; /* "hash:net" */
 	bool is_ipv6;
 	bool is_known; /* all elements were read, and the type is one of those that are understood */
+	bool is_added_to, is_taken_from; /* by rules: what comes by changes it */
 	uint32_t mark_mask;
 	uint32_t first_element, n_elements;
 };
