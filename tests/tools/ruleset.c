@@ -36,9 +36,10 @@ static void print_verdict(const struct ruleset *ruleset, uint8_t verdict, uint32
 		printf(" %s", ruleset->chains.items[chain].name);
 }
 
-static void print_expression(const struct ruleset *ruleset, const struct rule_expression *e)
+static void print_expression(const struct ruleset *ruleset, const struct rule_expression *e,
+			     const char *indent)
 {
-	printf("  %s", ops[e->op]);
+	printf("%s%s", indent, ops[e->op]);
 	if (e->op == RULE_OP_UNKNOWN || e->op == RULE_OP_OBJREF || e->op == RULE_OP_LOG ||
 	    e->op == RULE_OP_XT_MATCH || e->op == RULE_OP_XT_TARGET)
 		printf(" %s", e->name ? e->name : "-");
@@ -66,7 +67,7 @@ static void print_expression(const struct ruleset *ruleset, const struct rule_ex
 	}
 	printf("\n");
 	for (uint32_t i = 0; i < e->n_inner; i++)
-		print_expression(ruleset, &ruleset->expressions.items[e->first_inner + i]);
+		print_expression(ruleset, &ruleset->expressions.items[e->first_inner + i], "   ");
 }
 
 static void print_table(const struct ruleset *ruleset, uint32_t i)
@@ -94,7 +95,8 @@ static void print_chain(const struct ruleset *ruleset, const struct rule_chain *
 		       rule->comment ? rule->comment : "-");
 		for (uint32_t k = 0; k < rule->n_expressions; k++)
 			print_expression(ruleset,
-					 &ruleset->expressions.items[rule->first_expression + k]);
+					 &ruleset->expressions.items[rule->first_expression + k],
+					 "  ");
 	}
 }
 
