@@ -40,16 +40,24 @@ void nft_request(struct nft_request *request, uint8_t type, uint8_t family)
 	body->version = NFNETLINK_V0;
 }
 
-/* nl_dump() does an interrupted dump again; here all of it is, from the tables on. */
+/*
+ * nl_dump() does an interrupted dump again. Here all of it is, from the tables on, and in the last
+ * try what came first stands.
+ */
 static void note_restart(void *data)
 {
-	(void)data;
+	struct nftables *nft = data;
+
+	nft->n_starts++;
 }
 
 int nft_dump(struct nftables *nft, struct nft_request *request, nl_take take)
 {
 	bool interrupted = false;
-	int r = nl_dump(&nft->nl, &request->header, take, note_restart, nft, &interrupted);
+	int r;
+
+	nft->n_starts = 0;
+	r = nl_dump(&nft->nl, &request->header, take, note_restart, nft, &interrupted);
 
 	nft->is_changed = nft->is_changed || interrupted;
 	return r == 0 && nft->is_changed && !nft->is_last ? -EINTR : r;
@@ -107,7 +115,7 @@ int nft_take(struct nftables *nft, const struct nlmsghdr *message, uint8_t type,
 		if (!nft->is_last)
 			return -EINTR;
 	}
-	if (!is_wanted(body->nfgen_family))
+	if (nft->n_starts > 1 || !is_wanted(body->nfgen_family))
 		return 0;
 	if (!nft_attributes(attributes, n, mnl_nlmsg_get_payload_offset(message, sizeof(*body)),
 			    mnl_nlmsg_get_payload_len(message) - sizeof(*body)) ||

@@ -29,6 +29,7 @@ struct nftables {
 	ARRAY(uint32_t) wanted; /* sets that rules refer to */
 	uint32_t table, chain;  /* of the last message, RULESET_NONE: none yet */
 	uint32_t set;           /* whose elements are under way */
+	uint32_t n_starts;      /* of the dump under way */
 	uint16_t generation;    /* its low 16 bits, as each message has them */
 	bool has_generation;
 	bool is_changed; /* while it was read: some is of before, some of after that */
