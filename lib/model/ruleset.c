@@ -91,7 +91,7 @@ static void track(struct ruleset *ruleset, uint8_t family)
 		ruleset->has_conntrack[HARK_FAMILY_INET6] = true;
 }
 
-/* Where the kernel's init of an expression, or the checkentry of a match, calls nf_ct_netns_get(). */
+/* Where the kernel calls nf_ct_netns_get(): init of an expression, checkentry of a match. */
 static bool is_tracked_by(const struct ruleset *ruleset, const struct rule_expression *expression)
 {
 	static const bool ops[RULE_OP_N_] = {

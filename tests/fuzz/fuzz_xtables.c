@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a table of ip_tables or ip6_tables: a byte that tells which, what the kernel tells of
- * the table (struct ipt_getinfo), and its entries.
+ * Any bytes as a table of ip_tables or ip6_tables: a byte that tells which, what the kernel tells
+ * of the table (struct ipt_getinfo), and its entries.
  */
 #include <stdlib.h>
 
