@@ -78,6 +78,15 @@ def part_of(entry, value):
     raise AssertionError(f"{_text(value, entry.family)} is in no part of {entry}")
 
 
+def said_of(told, probe):
+    """The part of the entries that a packet is in."""
+    for entry in told:
+        if (entry.protocol, entry.port, entry.interface) == (
+                probe.protocol, probe.port, probe.interface) and probe.target in entry.addresses:
+            return part_of(entry, number(probe.source))
+    raise AssertionError(f"nothing is said of {probe}")
+
+
 def senders(entry, named, rng, tried=TRIED):
     """Addresses to try: of each part some from its edges, then what the ruleset names."""
     top, groups = MAX[entry.family], []
@@ -159,10 +168,18 @@ class Checker:
                 yield Probe(entry.interface, entry.protocol, source, target, entry.port), \
                     part_of(entry, number(source))
 
-    def compare(self, ruleset, seed=0, tried=TRIED, is_counted=True, is_filtered=None):
+    def compare(self, ruleset, seed=0, tried=TRIED, is_filtered=None):
         """The ruleset is loaded: [Wrong], each found twice, with connections of its own."""
         self._is_filtered = filters_forwarded(ruleset) if is_filtered is None else is_filtered
-        asked = list(self._probes(self.ask(), ruleset, seed, tried))
+        return self._compare(list(self._probes(self.ask(), ruleset, seed, tried)), is_counted=True)
+
+    def compare_some(self, ruleset, probes):
+        """The same for these packets alone, and not counted."""
+        self._is_filtered = filters_forwarded(ruleset)
+        told = list(entries(self.ask()))
+        return self._compare([(probe, said_of(told, probe)) for probe in probes], is_counted=False)
+
+    def _compare(self, asked, is_counted):
         wrong = self._differing(asked)
         if wrong:
             self.lab.forget()

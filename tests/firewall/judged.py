@@ -1,6 +1,6 @@
 """Known rulesets: what the kernel does, and what hark says of it."""
 from harness import expect, expect_equal
-from check import DEFINITE, Checker, entries, number, part_of, tell
+from check import DEFINITE, Checker, entries, said_of, tell
 from lab import Lab
 from values import TCP_PORTS, UDP_PORTS
 
@@ -25,18 +25,10 @@ def _what_the_kernel_does(lab, known):
     lab.forget()
 
 
-def _said_of(told, probe):
-    for entry in told:
-        if (entry.protocol, entry.port, entry.interface) == (
-                probe.protocol, probe.port, probe.interface) and probe.target in entry.addresses:
-            return part_of(entry, number(probe.source))
-    raise AssertionError(f"nothing is said of {probe}")
-
-
 def _what_hark_says(document, known):
     told = list(entries(document))
     for expected in known.expected:
-        part = _said_of(told, expected.probe)
+        part = said_of(told, expected.probe)
         expect(set(expected.doubts) <= set(part.depends_on), f"{expected.probe}: {part}")
         if expected.outcome != "*" and not expected.doubts:
             expect(part.verdict in DEFINITE, f"{expected.probe} is {expected.outcome}: {part}")

@@ -45,14 +45,12 @@ def reduce(ruleset, is_wrong, seconds):
             if still(candidate):
                 ruleset, smaller = candidate, True
         for n, (kind, _) in enumerate(ruleset):
-            done = False
-            while not done and time.monotonic() < deadline:
-                done = True
-                for piece in _pieces(ruleset[n][1]):
-                    candidate = list(ruleset)
-                    candidate[n] = kind, _without(ruleset[n][1], piece)
-                    if time.monotonic() > deadline or still(candidate):
-                        if time.monotonic() <= deadline:
-                            ruleset, smaller, done = candidate, True, False
-                        break
+            at = 0
+            while time.monotonic() < deadline and at < len(pieces := _pieces(ruleset[n][1])):
+                candidate = list(ruleset)
+                candidate[n] = kind, _without(ruleset[n][1], pieces[at])
+                if still(candidate):
+                    ruleset, smaller = candidate, True
+                else:
+                    at += 1
     return ruleset
