@@ -210,6 +210,7 @@ static void forget_routes(void *data)
 	struct ruleset *ruleset = data;
 
 	ruleset->routes.n = ruleset->hops.n = ruleset->locals.n = ruleset->broadcasts.n = 0;
+	ruleset->has_added_locals = false;
 }
 
 static int take_hops(struct ruleset *ruleset, struct rule_route *route, const struct nlattr *attr)
@@ -255,6 +256,10 @@ static int take_route_attribute(struct ruleset *ruleset, struct rule_route *rout
 		break;
 	case RTA_OIF:
 		is_whole = routing_copy(attr, &route->oif, 4);
+		break;
+	case RTA_GATEWAY:
+	case RTA_VIA:
+		route->has_gateway = true;
 		break;
 	case RTA_MULTIPATH:
 		return take_hops(ruleset, route, attr);
@@ -310,6 +315,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 		return -ENOMEM;
 	if (!take_bits(family, rtm->rtm_dst_len, &route->to))
 		return -EBADMSG;
+	route->family = family;
 	route->table = rtm->rtm_table;
 	route->type = rtm->rtm_type;
 	route->tos = rtm->rtm_tos;
@@ -322,6 +328,8 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	/* With net.ipv4.nexthop_compat_mode=0 a nexthop object is told by its id alone. */
 	route->has_rest = rtm->rtm_src_len > 0 ||
 			  (!route->oif && !route->n_hops && !is_refusal(route->type));
+	ruleset->has_added_locals |= family == HARK_FAMILY_INET && route->type == RTN_LOCAL &&
+				     rtm->rtm_protocol != RTPROT_KERNEL;
 	return keep_place(ruleset, route);
 }
 

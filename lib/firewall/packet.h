@@ -91,9 +91,11 @@ void fib_free(struct fib *fib); /* NULL is fine */
 
 struct fib_result {
 	struct ranges sources;
-	uint8_t type;    /* enum rule_route_type; 0: no route at all */
-	uint32_t oif;    /* 0: none, or one of several (then there are doubts) */
-	uint32_t doubts; /* several next hops, what is not modelled: type and oif may be others */
+	uint8_t type;     /* enum rule_route_type; 0: no route at all */
+	bool has_several; /* `oif` is that of one of several next hops, any of which may be taken */
+	bool uses_dev;    /* one of them leads to the `dev` of the question */
+	uint32_t oif;     /* 0: none */
+	uint32_t doubts;  /* for what is not modelled: all of it may be otherwise */
 };
 
 struct fib_question {
@@ -101,8 +103,16 @@ struct fib_question {
 	bool is_to_sources;    /* the sources are where it goes; else `addr` is, from the sources */
 	struct hark_addr addr; /* the other end; any: not given */
 	uint32_t iif, oif;     /* 0: none; without `iif`, it is this host that sends */
+	uint32_t dev;          /* see struct fib_result */
 	struct bits mark;
+	uint8_t protocol;      /* IPPROTO_*; 0: not given */
+	bool has_any_tos;      /* the sender chooses it; else it is 0 */
 	bool ignores_linkdown; /* routes without a carrier count, whatever the settings say */
+	/*
+	 * IPv6: routes must lead to `oif`, which else is but preferred; and those of one prefix are
+	 * gone through as ip6_route_lookup() does, not as for a packet.
+	 */
+	bool is_strict, is_lookup;
 };
 
 /* A partition of `sources`; *ret is malloc'd, to be freed by fib_results_free(): 0 or -ENOMEM. */

@@ -299,9 +299,11 @@ struct rule_route {
 	uint32_t oif;       /* 0: several (first_hop), or none */
 	uint32_t first_hop; /* of `hops` */
 	uint16_t n_hops;
-	uint8_t type; /* enum rule_route_type */
-	uint8_t tos;  /* of packets that it is for; 0: all */
+	uint8_t family; /* enum hark_family */
+	uint8_t type;   /* enum rule_route_type */
+	uint8_t tos;    /* of packets that it is for; 0: all */
 	bool is_linkdown;
+	bool has_gateway;
 	bool has_rest; /* for some sources alone, or its next hop is not told: not modelled */
 };
 
@@ -394,6 +396,8 @@ struct ruleset {
 	ARRAY(struct hark_place) locals, broadcasts;
 	/* enum hark_presence: HARK_ABSENT where the kernel has none of it, or none is in use */
 	uint8_t nftables, xtables[HARK_FAMILY_N_], ipset_presence, routing, program_presence;
+	/* IPv4: somebody else than the kernel has made routes of type local. */
+	bool has_added_locals;
 	bool has_conntrack[HARK_FAMILY_N_];   /* something here has the kernel track connections */
 	uint8_t forwarding[HARK_FAMILY_N_];   /* enum hark_tristate: of any interface */
 	bool bridge_calls_ip[HARK_FAMILY_N_]; /* bridged frames run through iptables */
