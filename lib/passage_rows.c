@@ -78,15 +78,10 @@ static int fill_rule(struct passage *passage, const struct firewall_witness *wit
 	return row->where && row->text ? 0 : -ENOMEM;
 }
 
-static bool is_of_reply(const struct firewall_witness *witness)
-{
-	return witness->stage == RULE_HOOK_OUTPUT || witness->stage == RULE_HOOK_POSTROUTING;
-}
-
 uint32_t passage_rule(struct passage *passage, const struct firewall_witness *witness)
 {
 	struct hark_snapshot *snapshot = passage->snapshot;
-	uint64_t key = (uint64_t)witness->decider << 40 | (uint64_t)is_of_reply(witness) << 32 |
+	uint64_t key = (uint64_t)witness->decider << 40 | (uint64_t)witness->is_reply << 32 |
 		       witness->index;
 	struct hark_firewall_rule *row;
 	uint32_t number;
@@ -98,7 +93,7 @@ uint32_t passage_rule(struct passage *passage, const struct firewall_witness *wi
 	row = array_push(&snapshot->firewall_rules);
 	if (!row)
 		return HARK_NONE;
-	row->is_reply = is_of_reply(witness);
+	row->is_reply = witness->is_reply;
 	return fill_rule(passage, witness, row) < 0 ? HARK_NONE : number;
 }
 
@@ -291,6 +286,7 @@ static void take_step(void *data, const struct firewall_step *step)
 	const struct firewall_witness witness = {
 		.decider = step->rule != RULESET_NONE ? FIREWALL_RULE : FIREWALL_POLICY,
 		.stage = step->hook,
+		.is_reply = step->is_reply,
 		.index = step->rule != RULESET_NONE ? step->rule : step->chain,
 	};
 	struct hark_firewall_step new = {

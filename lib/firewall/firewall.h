@@ -33,7 +33,8 @@ enum firewall_decider {
 
 struct firewall_witness {
 	uint8_t decider; /* enum firewall_decider */
-	uint8_t stage;   /* enum rule_hook; OUTPUT and POSTROUTING: of the reply */
+	uint8_t stage;   /* enum rule_hook */
+	bool is_reply;   /* met by what goes back */
 	uint32_t index;
 };
 

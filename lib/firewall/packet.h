@@ -30,10 +30,15 @@ struct packet_state {
 	uint8_t ct;   /* enum packet_ct */
 	bool is_dnat; /* IPS_DST_NAT: the destination was changed */
 	bool is_dnat_known;
-	struct hark_addr to; /* destination as it is now */
-	uint16_t port;       /* host order */
-	bool is_to_known;    /* false: it was changed to one of many */
-	uint32_t doubts;     /* of the way here that some sources may not have taken */
+	bool is_translated;       /* nat chains have had their say at this hook */
+	struct hark_addr to;      /* destination as it is now */
+	uint16_t port;            /* host order */
+	bool is_to_known;         /* false: it was changed to one of many, from `to` ... */
+	struct hark_addr to_last; /* ... to this */
+	bool is_port_known;       /* false: likewise, nothing is known of it */
+	bool has_connection;      /* conntrack has seen it */
+	bool is_rewritten;        /* what was sent is no longer known, but addresses and ports */
+	uint32_t doubts;          /* of the way here that some sources may not have taken */
 };
 
 /* The packet itself, the same for all states of a run. */
@@ -43,6 +48,7 @@ struct packet {
 	struct fib *fib;                  /* of the same ruleset */
 	const struct rule_interface *in;  /* NULL: not known, or on the way out */
 	const struct rule_interface *out; /* of output, postrouting, forward; NULL: not known */
+	bool has_in, has_out;             /* there is one, known or not */
 	uint8_t hook;                     /* enum rule_hook */
 	bool is_reply; /* then the sources are destinations, and question->to is the source */
 	bool is_first; /* conntrack has not seen it yet, priority below -200 */
