@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
+ORACLE_SEEDS ?= 1000-3999
 # Developers' builds: a warning is an error, and the sanitizers watch.
 STRICT = --werror -Dtests=true
 OPTIONS =
@@ -19,6 +20,7 @@ help:
 	@echo 'make bench          measure against ss, netstat and lsof'
 	@echo 'make kernels        run on other kernels in QEMU, which are downloaded by apt into build/kernels'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make oracle         verdicts of random firewalls against the kernel, ORACLE_SEEDS ($(ORACLE_SEEDS))'
 	@echo 'make bless          rewrite the golden files and the kept costs from those of today'
 	@echo 'make lint, format   check the style; reformat the C files'
 	@echo 'make deps clean     install what building and testing need; remove the build folders'
@@ -51,6 +53,10 @@ kernels: all
 	@scripts/deps kernels || true
 	@PATH="$$PATH:/usr/sbin:/sbin" HARK=build/hark tests/kernels/kernels.py build/kernels
 
+# Verdicts against the kernel, for seeds that `make test` has not; as root.
+oracle: all
+	@HARK=build/hark tests/firewall/fuzz.py --seeds $(ORACLE_SEEDS)
+
 fuzz: build-fuzz/build.ninja
 	@scripts/fuzz build-fuzz $(FUZZ_SECONDS)
 
@@ -81,4 +87,4 @@ build-fuzz/build.ninja: | deps
 	@CC=clang meson setup build-fuzz --buildtype=debugoptimized -Dtests=true -Dfuzz=true $(SANITIZE) \
 		-Db_lundef=false
 
-.PHONY: all help deps run test lint bless bench kernels fuzz format install clean
+.PHONY: all help deps run test lint bless bench kernels oracle fuzz format install clean
