@@ -131,6 +131,17 @@ static void put_left(struct nft_printer *printer, struct sink *sink, const struc
 	PUT(sink, is_enclosed ? ")" : "", operator);
 }
 
+/* Several flags are added up: in parentheses. */
+static void put_mask(struct sink *sink, const struct ruleset *ruleset, const struct value *mask)
+{
+	uint64_t number = value_number(mask);
+	bool is_sum = type_is_bitmask(mask->type) && (number & (number - 1)) != 0;
+
+	put(sink, is_sum ? "(" : "");
+	put_value(sink, ruleset, mask);
+	put(sink, is_sum ? ")" : "");
+}
+
 void put_operand_text(struct nft_printer *printer, struct sink *sink, const struct operand *operand)
 {
 	struct value mask = {
@@ -145,7 +156,7 @@ void put_operand_text(struct nft_printer *printer, struct sink *sink, const stru
 		return;
 	}
 	put_left(printer, sink, operand, PRECEDENCE_AND, " & ");
-	put_value(sink, printer->ruleset, &mask);
+	put_mask(sink, printer->ruleset, &mask);
 }
 
 void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type)
@@ -237,14 +248,13 @@ static void mask_xor(struct nft_printer *printer, struct operand *operand,
 		operand->length = (uint8_t)bitwise->data.length;
 	if (bitwise->data2.length < operand->length)
 		operand->length = (uint8_t)bitwise->data2.length;
+	operand->change = operand->kind == OPERAND_PAYLOAD && !operand->mask ? bitwise : NULL;
 	if (is_all(xor, operand->length, 0) && !operand->mask && operand->precedence == 0 &&
 	    operand->shifted == 0) {
 		if (!is_all(mask, operand->length, 0xff))
 			operand->mask = mask;
 		return;
 	}
-	if (operand->kind == OPERAND_PAYLOAD && !operand->mask)
-		operand->change = bitwise;
 	write_mask(printer, operand);
 	write_bits(printer, operand, mask, xor);
 }
@@ -261,6 +271,7 @@ static void shift(struct nft_printer *printer, struct operand *operand,
 	struct operand before;
 	struct sink *sink;
 
+	operand->change = NULL;
 	/* That of a field which is a part of a byte is nft's own doing. */
 	if (operand->kind == OPERAND_PAYLOAD && operand->mask && !is_left &&
 	    value_number(&by) < 256) {
@@ -296,6 +307,7 @@ static void combine(struct nft_printer *printer, struct operand *operand,
 	struct operand before, *right = NULL;
 	struct sink *sink;
 
+	operand->change = NULL;
 	write_mask(printer, operand);
 	if (bitwise->sreg2 != RULE_REG_NONE) {
 		right = operand_get(printer, bitwise->sreg2);

@@ -408,14 +408,12 @@ static void put_flags(struct nft_printer *printer, struct sink *sink, const stru
 	if (is_zero(&value)) {
 		put(sink, is_equal ? " ! " : " ");
 		put_bits(sink, &mask, ",");
-	} else if (value.length == mask.length &&
-		   memcmp(value.bytes, mask.bytes, mask.length) == 0) {
-		bool is_one = (value_number(&mask) & (value_number(&mask) - 1)) == 0;
-
-		put(sink, is_one ? " & " : " & (");
-		put_bits(sink, &mask, " | ");
-		PUT(sink, is_one ? "" : ")", is_equal ? " == " : " != ");
-		put_bits(sink, &value, " | ");
+	} else if (value_number(&value) == value_number(&mask) &&
+		   (value_number(&mask) & (value_number(&mask) - 1)) == 0) {
+		put(sink, " & ");
+		put_bits(sink, &mask, "");
+		put(sink, is_equal ? " == " : " != ");
+		put_bits(sink, &value, "");
 	} else {
 		put(sink, is_equal ? " " : " != ");
 		put_bits(sink, &value, ",");
@@ -475,7 +473,7 @@ static void put_between(struct nft_printer *printer, const struct operand *opera
 
 	put_operand_text(printer, sink, operand);
 	put(sink, is_inverted ? " != " : " ");
-	put_range(sink, printer->ruleset, &first, &last);
+	put_span(sink, printer->ruleset, &first, &last);
 	piece_end(printer);
 }
 

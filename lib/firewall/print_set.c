@@ -242,6 +242,12 @@ static void map_result(struct nft_printer *printer, const struct rule_expression
 	operand->is_host_order = n == 1 && fields[0].is_host_order;
 }
 
+/* Then nft writes "==". */
+static bool is_computed(const struct operand *operand)
+{
+	return operand->mask || operand->precedence;
+}
+
 void print_lookup(struct nft_printer *printer, const struct rule_expression *lookup)
 {
 	const struct rule_set *set =
@@ -257,7 +263,12 @@ void print_lookup(struct nft_printer *printer, const struct rule_expression *loo
 	at = printer->texts.n;
 	sink = is_map && !gives_verdict ? &printer->texts : piece_begin(printer);
 	n = put_key(printer, sink, lookup->sreg, length, fields);
-	put(sink, gives_verdict ? " vmap " : is_map ? " map " : lookup->is_inverted ? " != " : " ");
+	if (is_map)
+		put(sink, gives_verdict ? " vmap " : " map ");
+	else if (lookup->is_inverted)
+		put(sink, " != ");
+	else
+		put(sink, n == 1 && is_computed(operand_get(printer, lookup->sreg)) ? " == " : " ");
 	put_set(sink, printer->ruleset, lookup->set, fields, n);
 	if (sink == &printer->texts) {
 		map_result(printer, lookup, set, at);

@@ -579,10 +579,21 @@ static bool put_string_prefix(struct sink *sink, const struct value *first,
 	return true;
 }
 
+void put_span(struct sink *sink, const struct ruleset *ruleset, const struct value *first,
+	      const struct value *last)
+{
+	struct value left = *first, right = *last;
+
+	if (type_of(first->type)->names && !type_is_bitmask(first->type))
+		left.type = right.type = TYPE_INTEGER;
+	put_value(sink, ruleset, &left);
+	put(sink, "-");
+	put_value(sink, ruleset, &right);
+}
+
 void put_range(struct sink *sink, const struct ruleset *ruleset, const struct value *first,
 	       const struct value *last)
 {
-	struct value left = *first, right = *last;
 	int prefix;
 
 	if (memcmp(first->bytes, last->bytes, first->length) == 0) {
@@ -598,9 +609,5 @@ void put_range(struct sink *sink, const struct ruleset *ruleset, const struct va
 		put_number(sink, (uint64_t)prefix);
 		return;
 	}
-	if (type_of(first->type)->names && !type_is_bitmask(first->type))
-		left.type = right.type = TYPE_INTEGER;
-	put_value(sink, ruleset, &left);
-	put(sink, "-");
-	put_value(sink, ruleset, &right);
+	put_span(sink, ruleset, first, last);
 }

@@ -100,7 +100,10 @@ uint64_t value_number(const struct value *value);
 void put_value(struct sink *sink, const struct ruleset *ruleset, const struct value *value);
 /* Bits of a bitmask by name, or the number; several with `delimiter` between. */
 void put_bits(struct sink *sink, const struct value *value, const char *delimiter);
-/* "a-b", "10.0.0.0/8", "a"; numbers alone where it is a range. */
+/* "a-b": of numbers alone, where single ones have names. */
+void put_span(struct sink *sink, const struct ruleset *ruleset, const struct value *first,
+	      const struct value *last);
+/* The same, or "10.0.0.0/8", or "a" where both are. */
 void put_range(struct sink *sink, const struct ruleset *ruleset, const struct value *first,
 	       const struct value *last);
 /* The length of a prefix whose mask this is, or -1. */
