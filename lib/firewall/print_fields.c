@@ -442,5 +442,5 @@ uint8_t put_exthdr(struct sink *sink, const struct rule_expression *load, const 
 	put_number(sink, 8 * load->offset);
 	put(sink, ",");
 	put_number(sink, 8u * load->length);
-	return TYPE_HEX;
+	return load->base == RULE_EXTHDR_TCP_OPTION ? TYPE_INTEGER : TYPE_HEX;
 }

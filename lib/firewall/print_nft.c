@@ -61,6 +61,14 @@ uint8_t meta_key_type(uint8_t key)
 	return key < RULE_META_N_ ? meta_keys[key].type : TYPE_HEX;
 }
 
+/* All but those that have an order of their own; nft keeps a random number as it comes. */
+bool meta_key_is_host_order(uint8_t key)
+{
+	uint8_t type = meta_key_type(key);
+
+	return key != RULE_META_PRANDOM && (type == TYPE_INTEGER || type_is_host_order(type));
+}
+
 static const struct {
 	const char *name;
 	uint8_t type; /* enum value_type */
@@ -91,22 +99,35 @@ static const struct {
 	[RULE_CT_ID] = { "id", TYPE_INTEGER },
 };
 
-void put_ct_key(struct sink *sink, const struct rule_expression *ct)
+void put_ct_key(struct sink *sink, const struct rule_expression *ct, uint8_t header)
 {
+	bool is_address = ct->key == RULE_CT_SRC || ct->key == RULE_CT_DST;
+
 	PUT(sink, "ct ",
 	    ct->size == 1 ? "original " :
 	    ct->size == 2 ? "reply " :
 			    "",
+	    !is_address || !ct->size ? "" :
+	    header == HEADER_IP      ? "ip " :
+	    header == HEADER_IP6     ? "ip6 " :
+				       "",
 	    ct->key < RULE_CT_N_ ? ct_keys[ct->key].name : "[unknown key]");
 }
 
-uint8_t ct_key_type(const struct rule_expression *ct)
+uint8_t ct_key_type(uint8_t key, uint8_t header)
 {
-	if (ct->key >= RULE_CT_N_)
+	if (key >= RULE_CT_N_)
 		return TYPE_HEX;
-	if ((ct->key == RULE_CT_SRC || ct->key == RULE_CT_DST) && ct->length == 16)
+	if ((key == RULE_CT_SRC || key == RULE_CT_DST) && header == HEADER_IP6)
 		return TYPE_IP6ADDR;
-	return ct_keys[ct->key].type;
+	return ct_keys[key].type;
+}
+
+bool ct_key_is_host_order(uint8_t key)
+{
+	uint8_t type = ct_key_type(key, HEADER_NONE);
+
+	return key != RULE_CT_ID && (type == TYPE_INTEGER || type_is_host_order(type));
 }
 
 void put_verdict(struct sink *sink, const struct ruleset *ruleset, uint8_t verdict, uint32_t chain)
@@ -158,12 +179,17 @@ static void put_packet_set(struct nft_printer *printer, struct sink *sink,
 {
 	struct operand target = { .kind = OPERAND_PAYLOAD, .length = set->length, .load = set };
 	bool is_reset = set->op == RULE_OP_EXTHDR_SET && set->sreg == RULE_REG_NONE;
+	struct rule_expression plain;
 
 	if (set->op == RULE_OP_PAYLOAD_SET) {
 		if (put_bits_set(printer, sink, set, operand_get(printer, set->sreg)))
 			return;
 		payload_resolve(printer, &target);
 	} else {
+		plain = *set;
+		/* What is there is taken out as a whole. */
+		plain.flags |= is_reset ? RULE_EXTHDR_PRESENT : 0;
+		target.load = &plain;
 		operand_resolve(printer, &target);
 	}
 	put(sink, is_reset ? "reset " : "");
@@ -171,7 +197,7 @@ static void put_packet_set(struct nft_printer *printer, struct sink *sink,
 	if (is_reset)
 		return;
 	put(sink, " set ");
-	put_operand(printer, sink, set->sreg, target.type);
+	put_operand(printer, sink, set->sreg, target.type, false);
 }
 
 static void put_dynset(struct nft_printer *printer, struct sink *sink,
@@ -183,6 +209,7 @@ static void put_dynset(struct nft_printer *printer, struct sink *sink,
 		dynset->set == RULESET_NONE ? NULL : &ruleset->sets.items[dynset->set];
 	struct value fields[RULE_FIELDS_MAX];
 	uint32_t length = set ? set->key_length : 4;
+	uint8_t type = set && set->data_type < TYPE_HEX ? (uint8_t)set->data_type : TYPE_NONE;
 
 	key_resolve(printer, dynset->sreg, length);
 	if (set && (set->flags & RULE_SET_ANONYMOUS))
@@ -203,8 +230,7 @@ static void put_dynset(struct nft_printer *printer, struct sink *sink,
 	}
 	if (dynset->sreg2 != RULE_REG_NONE) {
 		put(sink, " : ");
-		put_operand(printer, sink, dynset->sreg2,
-			    set && set->data_type < TYPE_HEX ? (uint8_t)set->data_type : TYPE_NONE);
+		put_operand(printer, sink, dynset->sreg2, type, type_is_host_order(type));
 	}
 	put(sink, " }");
 }
@@ -248,12 +274,15 @@ static void put_statement(struct nft_printer *printer, struct sink *sink,
 	case RULE_OP_META_SET:
 		put_meta_key(sink, statement->key);
 		put(sink, " set ");
-		put_operand(printer, sink, statement->sreg, meta_key_type(statement->key));
+		put_operand(printer, sink, statement->sreg, meta_key_type(statement->key),
+			    meta_key_is_host_order(statement->key));
 		break;
 	case RULE_OP_CT_SET:
-		put_ct_key(sink, statement);
+		put_ct_key(sink, statement, HEADER_NONE);
 		put(sink, " set ");
-		put_operand(printer, sink, statement->sreg, ct_key_type(statement));
+		put_operand(printer, sink, statement->sreg,
+			    ct_key_type(statement->key, HEADER_NONE),
+			    ct_key_is_host_order(statement->key));
 		break;
 	case RULE_OP_PAYLOAD_SET:
 	case RULE_OP_EXTHDR_SET:

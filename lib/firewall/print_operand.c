@@ -51,13 +51,13 @@ void operand_end(struct nft_printer *printer, struct operand *operand)
 }
 
 static struct value immediate_of(const struct nft_printer *printer, const struct operand *operand,
-				 uint8_t type)
+				 uint8_t type, bool is_host_order)
 {
 	return (struct value){
 		.bytes = ruleset_bytes(printer->ruleset, operand->load->data.at),
 		.length = operand->load->data.length,
 		.type = type,
-		.is_host_order = type_is_host_order(type),
+		.is_host_order = is_host_order,
 	};
 }
 
@@ -90,14 +90,13 @@ void operand_resolve(struct nft_printer *printer, struct operand *operand)
 
 	switch ((enum operand_kind)operand->kind) {
 	case OPERAND_PAYLOAD:
-		if (operand->load->op == RULE_OP_EXTHDR)
+		if (operand->load->op == RULE_OP_EXTHDR || operand->load->op == RULE_OP_EXTHDR_SET)
 			exthdr_resolve(printer, operand);
 		else
 			payload_resolve(printer, operand);
 		break;
 	case OPERAND_VALUE:
-		value = immediate_of(printer, operand,
-				     operand->type == TYPE_NONE ? TYPE_HEX : operand->type);
+		value = immediate_of(printer, operand, TYPE_HEX, false);
 		put_value(operand_begin(printer, operand), printer->ruleset, &value);
 		operand_end(printer, operand);
 		break;
@@ -159,13 +158,14 @@ void put_operand_text(struct nft_printer *printer, struct sink *sink, const stru
 	put_mask(sink, printer->ruleset, &mask);
 }
 
-void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type)
+void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type,
+		 bool is_host_order)
 {
 	struct operand *operand = operand_get(printer, reg);
 	struct value value;
 
 	if (operand->kind == OPERAND_VALUE && type != TYPE_NONE) {
-		value = immediate_of(printer, operand, type);
+		value = immediate_of(printer, operand, type, is_host_order);
 		put_value(sink, printer->ruleset, &value);
 		return;
 	}
@@ -445,16 +445,18 @@ static void put_modulus(struct sink *sink, const struct rule_expression *load)
 	}
 }
 
+#define XFRM_SPI 6
+
 static uint8_t put_xfrm(struct sink *sink, const struct rule_expression *xfrm)
 {
 	static const struct {
 		const char *name;
 		uint8_t type;
 	} keys[] = {
-		{ " [unknown key]", TYPE_HEX }, { " ip daddr", TYPE_IPADDR },
-		{ " ip6 daddr", TYPE_IP6ADDR }, { " ip saddr", TYPE_IPADDR },
-		{ " ip6 saddr", TYPE_IP6ADDR }, { " reqid", TYPE_INTEGER },
-		{ " spi", TYPE_INTEGER },
+		{ " [unknown key]", TYPE_HEX },        { " ip daddr", TYPE_IPADDR },
+		{ " ip6 daddr", TYPE_IP6ADDR },        { " ip saddr", TYPE_IPADDR },
+		{ " ip6 saddr", TYPE_IP6ADDR },        { " reqid", TYPE_INTEGER },
+		[XFRM_SPI] = { " spi", TYPE_INTEGER },
 	};
 	uint8_t key = xfrm->key < sizeof(keys) / sizeof(keys[0]) ? xfrm->key : 0;
 
@@ -468,7 +470,7 @@ static uint8_t put_xfrm(struct sink *sink, const struct rule_expression *xfrm)
 }
 
 /* Writes a load that no later one changes the meaning of; its type. */
-static uint8_t put_load(struct sink *sink, const struct rule_expression *load)
+static uint8_t put_load(struct sink *sink, const struct rule_expression *load, uint8_t header)
 {
 	static const char *const ttls[] = { "", "ttl loose ", "ttl skip " };
 
@@ -477,8 +479,8 @@ static uint8_t put_load(struct sink *sink, const struct rule_expression *load)
 		put_meta_key(sink, load->key);
 		return meta_key_type(load->key);
 	case RULE_OP_CT:
-		put_ct_key(sink, load);
-		return ct_key_type(load);
+		put_ct_key(sink, load, header);
+		return ct_key_type(load->key, header);
 	case RULE_OP_RT:
 		return put_rt(sink, load);
 	case RULE_OP_FIB:
@@ -544,6 +546,17 @@ static uint32_t loaded_length(const struct rule_expression *load, uint8_t type)
 	return length ? length : 4;
 }
 
+static bool is_loaded_in_host_order(const struct rule_expression *load, uint8_t type)
+{
+	if (load->op == RULE_OP_META)
+		return meta_key_is_host_order(load->key);
+	if (load->op == RULE_OP_CT)
+		return ct_key_is_host_order(load->key);
+	if (load->op == RULE_OP_XFRM && load->key == XFRM_SPI)
+		return false;
+	return type_is_host_order(type) || type == TYPE_INTEGER;
+}
+
 bool print_load(struct nft_printer *printer, const struct rule_expression *load)
 {
 	struct operand *operand;
@@ -582,14 +595,13 @@ bool print_load(struct nft_printer *printer, const struct rule_expression *load)
 	case RULE_OP_OSF:
 	case RULE_OP_TUNNEL:
 	case RULE_OP_XFRM:
-		type = put_load(&printer->texts, load);
+		type = put_load(&printer->texts, load, printer->headers[RULE_PAYLOAD_NETWORK]);
 		operand = operand_set(printer, load->dreg, loaded_length(load, type));
 		operand->kind = OPERAND_TEXT;
 		operand->at = at;
 		operand->n = printer->texts.n - at;
 		operand->type = type;
-		operand->is_host_order = type_is_host_order(type) || load->op == RULE_OP_NUMGEN ||
-					 (type == TYPE_INTEGER && load->op != RULE_OP_XFRM);
+		operand->is_host_order = is_loaded_in_host_order(load, type);
 		operand->load = load;
 		return true;
 	default:

@@ -131,6 +131,11 @@ static void learn_payload(struct nft_printer *printer, uint8_t base, uint8_t hea
 			printer->headers[RULE_PAYLOAD_LINK] = HEADER_VLAN;
 		else
 			printer->headers[RULE_PAYLOAD_NETWORK] = header_of_ethertype(value);
+		/* A tag of a VLAN is on the same layer still. */
+		if (printer->headers[RULE_PAYLOAD_LINK] == HEADER_VLAN && header == HEADER_ETHER) {
+			depend(printer, base, &dependency);
+			return;
+		}
 	} else if (header == HEADER_IP || header == HEADER_IP6) {
 		printer->headers[RULE_PAYLOAD_TRANSPORT] = header_of_protocol(value);
 	} else if (header == HEADER_ICMP || header == HEADER_ICMPV6) {
@@ -194,6 +199,17 @@ static void learn_meta(struct nft_printer *printer, uint8_t key, uint32_t value)
 	default:
 		break;
 	}
+}
+
+static void learn_ct(struct nft_printer *printer, uint8_t key, uint32_t value)
+{
+	struct dependency *dependency = &printer->dependencies[RULE_PAYLOAD_NETWORK];
+
+	if (key == RULE_CT_PROTOCOL)
+		printer->headers[RULE_PAYLOAD_TRANSPORT] = header_of_protocol(value);
+	else if ((key == RULE_CT_SRC || key == RULE_CT_DST) && dependency->piece != RULESET_NONE &&
+		 is_implied_by(printer, RULE_META_N_, value))
+		dependency_drop(printer, RULE_PAYLOAD_NETWORK);
 }
 
 /* The header that a load of this base sees at this bit, and the bit within that. */
@@ -268,7 +284,7 @@ static uint32_t compare_field(struct nft_printer *printer, const struct rule_exp
 	}
 	sink = piece_begin(printer);
 	PUT(sink, header_name(header), " ", field->name, " ");
-	put_comparison(sink, compare->compare, type_is_bitmask(field->type));
+	put_comparison(sink, compare->compare, type_names_bits(field->type));
 	put_value(sink, printer->ruleset, &value);
 	if (field->bits > left) {
 		put(sink, "/");
@@ -422,25 +438,44 @@ static void put_flags(struct nft_printer *printer, struct sink *sink, const stru
 	}
 }
 
+/*
+ * The length of the prefix that is compared: by a mask, or because fewer bytes are compared than an
+ * address has. -1: it is none.
+ */
+static int compared_prefix(const struct operand *operand, struct value *value, uint8_t padded[16])
+{
+	uint32_t whole = type_length(operand->type);
+	struct value mask = *value;
+
+	if (!type_has_prefixes(operand->type) || operand->precedence)
+		return -1;
+	if (operand->mask) {
+		mask.bytes = operand->mask;
+		mask.length = operand->length;
+		return mask_prefix(&mask);
+	}
+	if (value->length >= whole || value->is_host_order)
+		return -1;
+	memset(padded, 0, 16);
+	memcpy(padded, value->bytes, value->length);
+	value->bytes = padded;
+	value->length = whole;
+	return (int)(8 * mask.length);
+}
+
 static void put_compared(struct nft_printer *printer, struct sink *sink,
 			 const struct operand *operand, const struct rule_expression *compare)
 {
 	struct value value = value_of(printer, operand, compare->data);
 	bool is_equality = compare->compare == RULE_EQ || compare->compare == RULE_NEQ;
-	int prefix = -1;
+	uint8_t padded[16];
+	int prefix;
 
 	if (operand->mask && type_is_bitmask(operand->type) && is_equality) {
 		put_flags(printer, sink, operand, compare);
 		return;
 	}
-	if (operand->mask && type_has_prefixes(operand->type) && operand->precedence == 0 &&
-	    is_equality) {
-		struct value mask = value;
-
-		mask.bytes = operand->mask;
-		mask.length = operand->length;
-		prefix = mask_prefix(&mask);
-	}
+	prefix = is_equality ? compared_prefix(operand, &value, padded) : -1;
 	if (prefix >= 0)
 		put_written(printer, sink, operand);
 	else
@@ -448,7 +483,7 @@ static void put_compared(struct nft_printer *printer, struct sink *sink,
 	put(sink, " ");
 	put_comparison(sink, compare->compare,
 		       prefix < 0 && (operand->mask || operand->precedence ||
-				      type_is_bitmask(operand->type)));
+				      type_names_bits(operand->type)));
 	put_value(sink, printer->ruleset, &value);
 	if (prefix >= 0) {
 		put(sink, "/");
@@ -498,7 +533,9 @@ uint32_t print_compare(struct nft_printer *printer, const struct rule_expression
 	piece_end(printer);
 	if (load && compare->compare == RULE_EQ && !operand->mask && operand->precedence == 0) {
 		value = value_of(printer, operand, compare->data);
-		if (load->op == RULE_OP_META)
+		if (load->op == RULE_OP_CT)
+			learn_ct(printer, load->key, (uint32_t)value_number(&value));
+		else if (load->op == RULE_OP_META)
 			learn_meta(printer, load->key, (uint32_t)value_number(&value));
 		else if (load->op == RULE_OP_PAYLOAD && operand->field)
 			learn_payload(printer, load->base, operand->header, operand->field,

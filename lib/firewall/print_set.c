@@ -86,7 +86,8 @@ static uint32_t data_fields(const struct rule_set *set, struct value fields[RULE
 		};
 		at += (fields[n - 1].length + 3) & ~3u;
 	}
-	if (n == 0 || set->data_type >> 30 == 3 || (n > 1 && at != set->data_length)) {
+	if (n == 0 || set->data_type >> 30 == 3 ||
+	    (n > 1 && at != set->data_length && 2 * at != set->data_length)) {
 		fields[0] = (struct value){ .type = TYPE_HEX, .length = set->data_length };
 		n = 1;
 	}
@@ -97,7 +98,7 @@ static void put_data(struct sink *sink, const struct ruleset *ruleset, const str
 		     const struct rule_element *element)
 {
 	struct value fields[RULE_FIELDS_MAX];
-	uint32_t n, whole;
+	uint32_t n, whole = 0;
 
 	if (set->has_verdicts) {
 		put_verdict(sink, ruleset, element->verdict, element->chain);
@@ -108,11 +109,11 @@ static void put_data(struct sink *sink, const struct ruleset *ruleset, const str
 		return;
 	}
 	n = data_fields(set, fields);
-	whole = fields[0].length;
+	for (uint32_t i = 0; i < n; i++)
+		whole += (fields[i].length + 3) & ~3u;
 	/* A map to ranges gives first and last behind one another. */
-	if (n == 1 && type_length(fields[0].type) && set->data_length >= 2 * ((whole + 3) & ~3u))
-		put_fields(sink, ruleset, element->data, element->data + ((whole + 3) & ~3u), whole,
-			   fields, 1);
+	if (set->data_length == 2 * whole && fields[0].type != TYPE_HEX)
+		put_fields(sink, ruleset, element->data, element->data + whole, whole, fields, n);
 	else
 		put_fields(sink, ruleset, element->data, element->data, set->data_length, fields,
 			   n);
@@ -242,6 +243,21 @@ static void map_result(struct nft_printer *printer, const struct rule_expression
 	operand->is_host_order = n == 1 && fields[0].is_host_order;
 }
 
+/* A map that gives ports to a translation: nft leaves what it depends on as it is. */
+static bool is_of_ports(const struct nft_printer *printer, const struct rule_expression *lookup)
+{
+	const struct rule_expression *end = printer->ruleset->expressions.items +
+					    printer->rule->first_expression +
+					    printer->rule->n_expressions;
+
+	for (const struct rule_expression *next = lookup + 1; next < end; next++) {
+		if (next->op == RULE_OP_NAT || next->op == RULE_OP_MASQ ||
+		    next->op == RULE_OP_REDIR)
+			return next->sreg2 == lookup->dreg;
+	}
+	return false;
+}
+
 /* Then nft writes "==". */
 static bool is_computed(const struct operand *operand)
 {
@@ -258,6 +274,8 @@ void print_lookup(struct nft_printer *printer, const struct rule_expression *loo
 	struct value fields[RULE_FIELDS_MAX];
 	struct sink *sink;
 
+	if (is_map && is_of_ports(printer, lookup))
+		dependencies_forget(printer);
 	key_resolve(printer, lookup->sreg, length);
 	learn_icmp(printer, lookup, operand_get(printer, lookup->sreg));
 	at = printer->texts.n;

@@ -185,11 +185,11 @@ static void put_nat_address(struct nft_printer *printer, struct sink *sink,
 		return;
 	}
 	put(sink, is_enclosed ? "[" : "");
-	put_operand(printer, sink, nat->sreg, type);
+	put_operand(printer, sink, nat->sreg, type, false);
 	/* A map to ranges has both ends in one. */
 	if (is_range && is_constant) {
 		put(sink, is_enclosed ? "]-[" : "-");
-		put_operand(printer, sink, last, type);
+		put_operand(printer, sink, last, type, false);
 	}
 	put(sink, is_enclosed ? "]" : "");
 }
@@ -197,10 +197,10 @@ static void put_nat_address(struct nft_printer *printer, struct sink *sink,
 static void put_ports(struct nft_printer *printer, struct sink *sink, uint8_t first, uint8_t last)
 {
 	put(sink, ":");
-	put_operand(printer, sink, first, TYPE_SERVICE);
+	put_operand(printer, sink, first, TYPE_SERVICE, false);
 	if (last != RULE_REG_NONE && last != first) {
 		put(sink, "-");
-		put_operand(printer, sink, last, TYPE_SERVICE);
+		put_operand(printer, sink, last, TYPE_SERVICE, false);
 	}
 }
 
@@ -223,8 +223,7 @@ static void put_nat(struct nft_printer *printer, struct sink *sink,
 	bool is_one_map = is_of_one_map(printer, nat);
 	bool is_named = printer->family == RULE_FAMILY_INET || is_one_map ||
 			(has_address && operand_get(printer, nat->sreg)->kind == OPERAND_TEXT &&
-			 nat->sreg3 != RULE_REG_NONE && nat->sreg3 != nat->sreg &&
-			 !(nat->flags & RULE_NAT_NETMAP));
+			 nat->sreg3 != RULE_REG_NONE && nat->sreg3 != nat->sreg);
 
 	put(sink, nat->key == RULE_NAT_SOURCE ? "snat" : "dnat");
 	if (has_address || has_port) {
@@ -260,7 +259,7 @@ static void put_queue(struct nft_printer *printer, struct sink *sink,
 	PUT(sink, "queue", bypasses || fans_out ? " flags " : "", bypasses ? "bypass" : "",
 	    bypasses && fans_out ? "," : "", fans_out ? "fanout" : "", " to ");
 	if (queue->sreg != RULE_REG_NONE) {
-		put_operand(printer, sink, queue->sreg, TYPE_INTEGER);
+		put_operand(printer, sink, queue->sreg, TYPE_INTEGER, true);
 		return;
 	}
 	put_number(sink, queue->modulus);
@@ -284,7 +283,8 @@ static void put_tproxy(struct nft_printer *printer, struct sink *sink,
 	    printer->family == RULE_FAMILY_INET ? nat_family_name(tproxy->family) : "", " to ");
 	if (tproxy->sreg != RULE_REG_NONE) {
 		put(sink, is_ipv6 ? "[" : "");
-		put_operand(printer, sink, tproxy->sreg, is_ipv6 ? TYPE_IP6ADDR : TYPE_IPADDR);
+		put_operand(printer, sink, tproxy->sreg, is_ipv6 ? TYPE_IP6ADDR : TYPE_IPADDR,
+			    false);
 		put(sink, is_ipv6 ? "]" : "");
 	}
 	if (tproxy->sreg2 != RULE_REG_NONE)
@@ -314,17 +314,16 @@ static void put_synproxy(struct sink *sink, const struct rule_expression *synpro
 static void put_dup(struct nft_printer *printer, struct sink *sink,
 		    const struct rule_expression *dup)
 {
+	bool is_ipv6 = printer->family == RULE_FAMILY_IPV6;
+
 	put(sink, "dup");
 	if (dup->sreg != RULE_REG_NONE) {
 		put(sink, " to ");
-		put_operand(printer, sink, dup->sreg,
-			    printer->family == RULE_FAMILY_IPV4 ? TYPE_IPADDR :
-			    printer->family == RULE_FAMILY_IPV6 ? TYPE_IP6ADDR :
-								  TYPE_IFINDEX);
+		put_operand(printer, sink, dup->sreg, is_ipv6 ? TYPE_IP6ADDR : TYPE_IPADDR, false);
 	}
 	if (dup->sreg2 != RULE_REG_NONE) {
-		put(sink, printer->family == RULE_FAMILY_NETDEV ? " to " : " device ");
-		put_operand(printer, sink, dup->sreg2, TYPE_IFINDEX);
+		put(sink, dup->sreg != RULE_REG_NONE ? " device " : " to ");
+		put_operand(printer, sink, dup->sreg2, TYPE_IFINDEX, true);
 	}
 }
 
@@ -332,15 +331,15 @@ static void put_fwd(struct nft_printer *printer, struct sink *sink,
 		    const struct rule_expression *fwd)
 {
 	put(sink, "fwd");
-	if (fwd->sreg2 != RULE_REG_NONE) {
+	if (fwd->sreg != RULE_REG_NONE) {
 		PUT(sink, nat_family_name(fwd->family), " to ");
-		put_operand(printer, sink, fwd->sreg2,
-			    fwd->family == RULE_FAMILY_IPV6 ? TYPE_IP6ADDR : TYPE_IPADDR);
+		put_operand(printer, sink, fwd->sreg,
+			    fwd->family == RULE_FAMILY_IPV6 ? TYPE_IP6ADDR : TYPE_IPADDR, false);
 		put(sink, " device ");
 	} else {
 		put(sink, " to ");
 	}
-	put_operand(printer, sink, fwd->sreg, TYPE_IFINDEX);
+	put_operand(printer, sink, fwd->sreg2, TYPE_IFINDEX, true);
 }
 
 /* Whether it was one of these. */

@@ -79,7 +79,10 @@ static const struct name mh_types[] = {
 	{ 12, "home-agent-switch-message" },
 	{ 0, NULL },
 };
-static const struct name arphrds[] = { { 1, "ether" }, { 0, NULL } };
+static const struct name arphrds[] = {
+	{ 1, "ether" },      { 512, "ppp" }, { 768, "ipip" },  { 769, "ipip6" },
+	{ 772, "loopback" }, { 776, "sit" }, { 778, "ipgre" }, { 0, NULL },
+};
 static const struct name ct_states[] = {
 	{ RULE_CT_STATE_INVALID, "invalid" },     { RULE_CT_STATE_ESTABLISHED, "established" },
 	{ RULE_CT_STATE_RELATED, "related" },     { RULE_CT_STATE_NEW, "new" },
@@ -236,6 +239,11 @@ bool type_is_host_order(uint8_t type)
 bool type_is_bitmask(uint8_t type)
 {
 	return type_of(type)->is_bitmask;
+}
+
+bool type_names_bits(uint8_t type)
+{
+	return type_of(type)->is_bitmask && type_of(type)->names;
 }
 
 bool type_is_string(uint8_t type)
@@ -423,13 +431,32 @@ static void put_classid(struct sink *sink, uint64_t handle)
 	}
 }
 
+/* One of 128 bits, by its number. */
+static bool put_label(struct sink *sink, const struct value *value)
+{
+	int found = -1;
+
+	for (uint32_t i = 0; i < 8 * value->length; i++) {
+		if (!(byte_from_least(value, i / 8) >> (i % 8) & 1))
+			continue;
+		if (found >= 0)
+			return false;
+		found = (int)i;
+	}
+	if (found >= 0)
+		put_number(sink, (uint64_t)found);
+	return found >= 0;
+}
+
 void put_bits(struct sink *sink, const struct value *value, const char *delimiter)
 {
 	const struct type *type = type_of(value->type);
 	uint64_t number = value_number(value);
 	const char *before = "";
 
-	if (value->length > 8 || number == 0) {
+	if (value->type == TYPE_CT_LABEL && put_label(sink, value))
+		return;
+	if (value->length > 8 || number == 0 || !type->names) {
 		put_integer(sink, value, type->digits);
 		return;
 	}
@@ -584,7 +611,15 @@ void put_span(struct sink *sink, const struct ruleset *ruleset, const struct val
 {
 	struct value left = *first, right = *last;
 
-	if (type_of(first->type)->names && !type_is_bitmask(first->type))
+	if (first->type == TYPE_TIME) {
+		put_number(sink, value_number(first) / 1000);
+		put(sink, "s-");
+		put_number(sink, value_number(last) / 1000);
+		put(sink, "s");
+		return;
+	}
+	if ((type_of(first->type)->names && !type_is_bitmask(first->type)) ||
+	    first->type == TYPE_ICMP_CODE || first->type == TYPE_ICMPV6_CODE)
 		left.type = right.type = TYPE_INTEGER;
 	put_value(sink, ruleset, &left);
 	put(sink, "-");

@@ -91,6 +91,7 @@ struct value {
 
 bool type_is_host_order(uint8_t type); /* as nft keeps it where nothing turns it */
 bool type_is_bitmask(uint8_t type);
+bool type_names_bits(uint8_t type); /* is a bitmask whose bits have names */
 bool type_is_string(uint8_t type);
 bool type_has_prefixes(uint8_t type); /* is written with "/LENGTH" */
 uint32_t type_length(uint8_t type);   /* bytes that a field of a concatenation has; 0: not known */
@@ -235,7 +236,8 @@ void put_written(struct nft_printer *printer, struct sink *sink, const struct op
 void put_operand_text(struct nft_printer *printer, struct sink *sink,
 		      const struct operand *operand);
 /* What is in a register, where the taker says what an immediate is. */
-void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type);
+void put_operand(struct nft_printer *printer, struct sink *sink, uint8_t reg, uint8_t type,
+		 bool is_host_order);
 
 /*
  * The key of a set: one operand, or several that follow one another. `fields` says of each how its
@@ -261,8 +263,11 @@ bool put_plain_statement(struct nft_printer *printer, struct sink *sink,
 			 const struct rule_expression *statement);
 void put_meta_key(struct sink *sink, uint8_t key);
 uint8_t meta_key_type(uint8_t key);
-void put_ct_key(struct sink *sink, const struct rule_expression *ct);
-uint8_t ct_key_type(const struct rule_expression *ct);
+bool meta_key_is_host_order(uint8_t key);
+/* `header`: of the network, as far as it is known: addresses are of it. */
+void put_ct_key(struct sink *sink, const struct rule_expression *ct, uint8_t header);
+uint8_t ct_key_type(uint8_t key, uint8_t header);
+bool ct_key_is_host_order(uint8_t key);
 
 /* ICMP's replies are of the same kind as what they reply to. */
 uint8_t icmp_question(uint8_t header, uint32_t type);

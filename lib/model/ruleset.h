@@ -165,8 +165,8 @@ struct rule_expression {
 	uint8_t op;   /* enum rule_op */
 	uint8_t dreg; /* RULE_REG_NONE, RULE_REG_VERDICT, or an offset */
 	uint8_t sreg; /* RULE_REG_NONE or an offset */
-	/* bitwise; NAT, masquerade, redirect, tproxy: first port; dynset: data; dup: device;
-	 * fwd: address */
+	/* bitwise; NAT, masquerade, redirect, tproxy: first port; dynset: data; dup, fwd: device,
+	 * their address is in sreg */
 	uint8_t sreg2;
 	uint8_t sreg3;  /* NAT: last address */
 	uint8_t sreg4;  /* NAT, masquerade, redirect: last port */
