@@ -17,8 +17,8 @@ UNREACHABLE = {
     4: {0: "icmp-net-unreachable", 1: "icmp-host-unreachable", 2: "icmp-proto-unreachable",
         3: "icmp-port-unreachable", 9: "icmp-net-prohibited", 10: "icmp-host-prohibited",
         13: "icmp-admin-prohibited"},
-    6: {0: "icmp-no-route", 1: "icmp-admin-prohibited", 3: "icmp-addr-unreachable",
-        4: "icmp-port-unreachable", 5: "icmp-policy-fail", 6: "icmp-reject-route"},
+    6: {0: "icmp6-no-route", 1: "icmp6-admin-prohibited", 3: "icmp6-addr-unreachable",
+        4: "icmp6-port-unreachable", 5: "icmp6-policy-fail", 6: "icmp6-reject-route"},
 }
 
 

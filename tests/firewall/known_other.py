@@ -53,10 +53,10 @@ CASES = [
         "-A INPUT -s 2602::/16 -j REJECT --reject-with icmp6-addr-unreachable",
         "-A INPUT -s 2603::/16 -j REJECT", "-A INPUT -s 2604::/16 -p tcp -j REJECT --reject-with tcp-reset",
         "-A INPUT -m rt --rt-type 0 -j DROP"], """
-        tcp 2600::1 22 reject icmp-no-route
-        tcp 2601::1 22 reject icmp-admin-prohibited
-        udp 2602::1 53 reject icmp-addr-unreachable
-        udp 2603::1 53 reject icmp-port-unreachable
+        tcp 2600::1 22 reject icmp6-no-route
+        tcp 2601::1 22 reject icmp6-admin-prohibited
+        udp 2602::1 53 reject icmp6-addr-unreachable
+        udp 2603::1 53 reject icmp6-port-unreachable
         tcp 2604::1 22 reject tcp-reset
         tcp 2605::1 22 accept
         tcp 8.8.8.8 22 accept""", version=6),

@@ -48,7 +48,7 @@ def open_host():
     expect_equal(told([], probes), ["accept"] * len(probes))
     expect_equal(told([], [("tcp", "8.8.8.8", 23), ("tcp", "2600::1", 23), ("udp", "8.8.8.8", 54),
                            ("udp", "2600::1", 54)]),
-                 ["reject tcp-reset"] * 2 + ["reject icmp-port-unreachable"] * 2)
+                 ["reject tcp-reset"] * 2 + ["reject icmp-port-unreachable", "reject icmp6-port-unreachable"])
 
 
 @case
@@ -72,7 +72,7 @@ def rejects():
                           [("tcp", "8.8.8.8", 22), ("tcp", "8.8.8.8", 80)]), [f"reject {how}", "accept"])
     for way in ("no-route", "admin-prohibited", "addr-unreachable", "port-unreachable"):
         expect_equal(told(nft("input", f"udp dport 53 reject with icmpv6 {way}", family="ip6"),
-                          [("udp", "2600::1", 53)]), [f"reject icmp-{way}"])
+                          [("udp", "2600::1", 53)]), [f"reject icmp6-{way}"])
 
 
 @case
