@@ -68,8 +68,11 @@ static int tell(const struct options *options, const struct hark_selection *sele
 static int take(const struct options *options, const struct hark_selection *selection,
 		struct hark_snapshot **ret, uint32_t *ret_n)
 {
+	const uint32_t details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS | HARK_DETAIL_DROPS |
+				 HARK_DETAIL_FIREWALL | HARK_DETAIL_RULES | HARK_DETAIL_PATH |
+				 HARK_DETAIL_DOORS | HARK_DETAIL_CRAFTED;
 	struct hark_query query = {
-		.details = HARK_DETAIL_ALL | HARK_DETAIL_LOOKUPS | HARK_DETAIL_DROPS,
+		.details = query_details(options, details),
 		.all_states = options->all_states,
 		.all_namespaces = options->all_namespaces,
 	};

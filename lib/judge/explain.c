@@ -94,6 +94,7 @@ static void tell_alike(struct hark_explanation *x, const struct alike *alike)
 	tell_kind(x, alike);
 	tell_answer(x, alike, HARK_FAMILY_INET);
 	tell_answer(x, alike, HARK_FAMILY_INET6);
+	tell_firewall(x, alike);
 	tell_load(x, alike);
 	tell_holders(x, alike);
 	tell_tools(x, alike);
@@ -108,6 +109,8 @@ void tell_port(struct hark_explanation *x, uint32_t first, uint32_t n)
 
 	tell_headline(x, first, n);
 	tell_reach(x, first, n);
+	tell_wider(x, first, n);
+	tell_entry_ports(x, first, n);
 	tell_addresses(x, first, n);
 	tell_pair(x, first, n);
 	for (uint32_t f = headline; f < x->findings.n; f++)
@@ -154,6 +157,7 @@ int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selecti
 	x->snapshot = snapshot;
 	x->selection = selection;
 	x->exception = HARK_NONE;
+	x->has_failed = hark_exposures_new(snapshot, &x->exposures) < 0;
 	tell_overview(x);
 	tell_nothing(x);
 	explain_ports(x);
@@ -175,6 +179,7 @@ void hark_explanation_free(struct hark_explanation *explanation)
 	array_fini(&explanation->sockets);
 	array_fini(&explanation->hints);
 	arena_fini(&explanation->arena);
+	hark_exposures_free(explanation->exposures);
 	free(explanation);
 }
 

@@ -208,7 +208,7 @@ void tell_nothing(struct hark_explanation *x)
 		add_finding(x, HARK_FINDING_HEADLINE, "nothing-listens", HARK_NONE,
 			    say(x, "Nothing listens there: no listener%s.", wanted_text(x)),
 			    "sock_diag: none of the listeners that it tells of matches");
-	if (!tell_foreign(x) && !is_short)
+	if (!tell_published(x) && !tell_foreign(x) && !is_short)
 		tell_refusal(x);
 	if (x->is_near)
 		add_finding(

@@ -89,9 +89,5 @@ void tell_settings(struct hark_explanation *x, uint32_t netns)
 void tell_unread(struct hark_explanation *x)
 {
 	if (x->has_listener)
-		add_finding(
-			x, HARK_FINDING_HEADLINE, "firewall-unread", HARK_NONE,
-			"This tells who gets a packet that arrives here. Whether a firewall lets it arrive was "
-			"not looked at.",
-			"no rule of nftables, iptables or BPF was read");
+		tell_firewall_view(x);
 }

@@ -4,6 +4,7 @@
 #define EXPLANATION_H
 
 #include <hark/explain.h>
+#include <hark/exposure.h>
 
 #include "rows.h"
 
@@ -17,6 +18,7 @@ struct hark_explanation {
 	ARRAY(const char *) hints; /* codes of those that were given */
 	const struct hark_snapshot *snapshot;
 	const struct hark_selection *selection; /* NULL: everything is meant */
+	struct hark_exposures *exposures;       /* NULL: memory ran out */
 	uint32_t netns;                         /* that is told of */
 	uint32_t exception; /* a socket told of whose IPV6_V6ONLY is not bindv6only, or HARK_NONE */
 	bool has_listener;  /* one was told of */
@@ -194,5 +196,16 @@ void tell_settings(struct hark_explanation *x, uint32_t netns);
 
 /* What was not looked at: at the end. */
 void tell_unread(struct hark_explanation *x);
+void tell_firewall_view(struct hark_explanation *x);
+
+/* What the firewall makes of packets to them, address by address and sender by sender. */
+void tell_firewall(struct hark_explanation *x, const struct alike *alike);
+
+/* Of a port: that one family is open further than the other; by which other ports one gets there. */
+void tell_wider(struct hark_explanation *x, uint32_t first, uint32_t n);
+void tell_entry_ports(struct hark_explanation *x, uint32_t first, uint32_t n);
+
+/* Doors that are meant, where nothing listens: whether there are any. */
+bool tell_published(struct hark_explanation *x);
 
 #endif

@@ -12,7 +12,7 @@ from harness import ROOT, Skip, case, clean_environment, expect_equal, main
 
 # What is typed, and what is completed to.
 TYPED = (
-    ("hark exp", "hark explain"),
+    ("hark expl", "hark explain"),
     ("hark --ndj", "hark --ndjson"),
     ("hark explain --str", "hark explain --strict"),
     ("hark -o port,reach4,started,lab", "hark -o port,reach4,started,label"),

@@ -374,8 +374,8 @@ def times():
                                                             line.split(":", 2)[2])}
         whole = parts.pop(" in all")
         expect_equal([name.strip() for name in parts],
-                     ["namespaces", "sockets", "addresses", "answers", "holders", "units",
-                      "selection", "printing"], line)
+                     ["namespaces", "sockets", "addresses", "answers", "firewall", "holders",
+                      "units", "selection", "printing"], line)
         expect(abs(sum(parts.values()) - whole) < 0.01 and parts[" sockets"] > 0, line)
         expect("time in ms" not in hark().err, "told without --debug")
 

@@ -258,6 +258,8 @@ void story_add(struct hark_snapshot *snapshot, const struct given *given)
 		add_queues(snapshot, socket, given->flags);
 	for (int family = 0; family < HARK_FAMILY_N_ && socket->is_listener; family++)
 		conclude(snapshot, i, family, given->answers[family]);
+	if (given->firewall)
+		story_add_firewall(snapshot, given->firewall);
 }
 
 struct hark_snapshot *story_snapshot(const struct story *story)
@@ -269,6 +271,7 @@ struct hark_snapshot *story_snapshot(const struct story *story)
 	     i++)
 		for (int n = has(story->sockets[i].flags, "crowd") ? 30 : 1; n > 0; n--)
 			story_add(snapshot, &story->sockets[i]);
+	story_add_doors(snapshot, story->settings);
 	return snapshot;
 }
 

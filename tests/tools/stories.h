@@ -28,13 +28,23 @@ struct given {
 	 */
 	const char *flags;
 	const char *holders; /* a letter for each, of story_processes[] */
+	/*
+	 * What the firewall makes of packets: words of a family's digit, a verdict and, with a colon
+	 * before, ranges, "4accept:10.0.0.0/8"; without ranges all that are left. "6crafted": a sender
+	 * that chooses its port gets through; "4lo:drop" of this host's own packets; "denied": the rules
+	 * may not be read; "path": with the rules on the way. NULL: nobody asked.
+	 */
+	const char *firewall;
 };
 
 struct story {
 	const char *name;
 	struct given sockets[5];
 	const char *words[8]; /* that are said, in a text or in what it rests on */
-	/* "bindv6only", "disabled", "sk_lookup", "overflows", "elsewhere", "unread-sockets" */
+	/*
+	 * "bindv6only", "disabled", "sk_lookup", "overflows", "elsewhere", "unread-sockets";
+	 * "entry-port": 2222 leads to the first socket, "published": 8080 to a container
+	 */
 	const char *settings;
 	const char *selectors; /* words with blanks between, "-4" among them; NULL: all is meant */
 };
@@ -54,6 +64,10 @@ extern const struct story_process story_processes[];
 extern const struct story_activation story_activations[];
 extern const struct story stories[];
 extern const size_t n_story_processes, n_story_activations, n_stories;
+
+/* What the firewall makes of packets to the last socket; where the settings' doors lead. */
+void story_add_firewall(struct hark_snapshot *snapshot, const char *words);
+void story_add_doors(struct hark_snapshot *snapshot, const char *settings);
 
 /* The caller's, to be freed; programming errors end the program. */
 struct hark_snapshot *story_snapshot(const struct story *story);

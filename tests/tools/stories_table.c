@@ -306,6 +306,50 @@ const struct story stories[] = {
 	  { { "tcp", "192.168.1.241", V4, 80, "nn", "connected crowd", "a" } },
 	  { "TCP port 80 has 30 sockets that do not listen.",
 	    "10 more are left out here: hark -a lists them." } },
+	{ "firewall-wider",
+	  { { "tcp", "::", V6, 5432, "aa", "", "n", "4accept:10.0.0.0/8 4drop 6accept" } },
+	  { "Through the firewall, IPv6 is open to everyone, IPv4 only to 10.0.0.0/8.",
+	    "IPv4 to 192.168.1.241: the firewall lets 10.0.0.0/8 through.",
+	    "IPv4 to 192.168.1.241: what all others send is dropped, and nothing comes back.",
+	    "nft inet filter input: policy drop",
+	    "IPv6 to 2001:db8::241: the firewall lets everybody through, as no rule is in the way.",
+	    "what routers and cloud rules let through before it is not seen from here" } },
+	{ "firewall-limits",
+	  { { "tcp", "0.0.0.0", V4, 22, "an", "", "s",
+	      "4reject:203.0.113.0/24,198.51.100.7 4depends path" } },
+	  { "the firewall refuses 203.0.113.0/24, 198.51.100.7 (tcp-reset).",
+	    "whether the firewall lets all others through depends on how much came before (a limit), and "
+	    "on a set whose elements come and go",
+	    "IPv4 to 192.168.1.241: 2 rules concern such packets on their way.",
+	    "prerouting: nft inet raw pre 4: jump checks -> jump; input: nft inet filter input 14: limit "
+	    "rate 5/minute accept -> accept, perhaps (203.0.113.0/24, 198.51.100.7)" } },
+	{ "firewall-crafted",
+	  { { "udp", "::", V6, 161, "aa", "", "s", "4drop 6drop 6crafted 4lo:drop" } },
+	  { "IPv4 to 127.0.0.0/8: what everybody sends is dropped",
+	    "IPv6 to 2001:db8::241: who chooses what an ordinary client does not (a source port, options, "
+	    "extension headers, fragments) may get through from ::/0.",
+	    "udp sport 53 accept" } },
+	{ "firewall-entry-port",
+	  { { "tcp", "0.0.0.0", V4, 22, "an", "", "s", "4drop" } },
+	  { "TCP port 2222 over IPv4 leads here, too: the firewall rewrites its packets. By it this is "
+	    "open to: private; by its own port: this host.",
+	    "iptables nat PREROUTING 2: -p tcp --dport 2222 -j REDIRECT --to-ports 22" },
+	  "entry-port" },
+	{ "firewall-published",
+	  { { "tcp", "0.0.0.0", V4, 80, "an", "", "n", "4diverted" } },
+	  { "TCP port 8080 over IPv4 is published all the same: the firewall passes its packets on to "
+	    "172.17.0.2:80. It is open to: private." },
+	  "published",
+	  "8080" },
+	{ "firewall-diverted",
+	  { { "tcp", "0.0.0.0", V4, 80, "an", "", "n", "4diverted" },
+	    { "tcp", "0.0.0.0", V4, 81, "an", "", "n", "4unknown" } },
+	  { "IPv4 to 192.168.1.241: what everybody sends goes to 172.17.0.2:80.",
+	    "whether the firewall lets everybody through is not known, as not all of its rules could be "
+	    "read." } },
+	{ "firewall-denied",
+	  { { "tcp", "0.0.0.0", V4, 22, "an", "", "s", "denied" } },
+	  { "Whether the firewall lets it arrive is not known: its rules may be read by root alone." } },
 };
 
 const size_t n_story_processes = sizeof(story_processes) / sizeof(story_processes[0]);

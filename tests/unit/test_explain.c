@@ -171,6 +171,19 @@ static const struct {
 	{ "sk-lookup", "sk-lookup", "founding" },
 	{ "listen-overflows", "backlog-full", "udp-queue-full" },
 	{ "firewall-unread", "founding", "raw" },
+	{ "firewall-own-view", "firewall-wider", "founding" },
+	{ "firewall-open", "firewall-wider", "firewall-limits" },
+	{ "firewall-lets", "firewall-wider", "firewall-limits" },
+	{ "firewall-drops", "firewall-wider", "firewall-limits" },
+	{ "firewall-rejects", "firewall-limits", "firewall-wider" },
+	{ "firewall-diverts", "firewall-diverted", "firewall-wider" },
+	{ "firewall-depends", "firewall-limits", "firewall-wider" },
+	{ "firewall-unknown", "firewall-diverted", "firewall-denied" },
+	{ "firewall-path", "firewall-limits", "firewall-wider" },
+	{ "firewall-crafted-sender", "firewall-crafted", "firewall-wider" },
+	{ "firewall-wider-family", "firewall-wider", "firewall-crafted" },
+	{ "firewall-entry-port", "firewall-entry-port", "firewall-published" },
+	{ "firewall-published", "firewall-published", "firewall-entry-port" },
 };
 
 static const struct story *story_of(const char *name)
