@@ -12,6 +12,7 @@
 #include "connections.h"
 #include "judge.h"
 #include "namespaces.h"
+#include "passage.h"
 #include "rows.h"
 #include "select.h"
 
@@ -266,6 +267,8 @@ static int read_namespace(struct taking *taking)
 	if (r == 0 && taking->details & HARK_DETAIL_FIREWALL)
 		r = passage_take(source, snapshot, taking->query->selection, taking->details);
 	end_stage(taking, HARK_STAGE_ANSWERS);
+	if (r == 0 && taking->details & HARK_DETAIL_FIREWALL)
+		r = passage_take(source, snapshot, taking->query->selection, taking->details);
 	end_stage(taking, HARK_STAGE_FIREWALL);
 	return r;
 }
@@ -348,6 +351,8 @@ static int take_stages(struct taking *taking)
 		snapshot_namespace(snapshot)->presence = HARK_UNSUPPORTED;
 	if (r == 0)
 		r = read_others(taking);
+	if (r == 0)
+		r = passage_join(snapshot);
 	if (r == 0)
 		r = keep_matching(snapshot, selection, selection_matches_early);
 	end_stage(taking, HARK_STAGE_SELECTION);
