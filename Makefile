@@ -42,7 +42,7 @@ lint: deps
 	@tests/lint/lint.py
 
 bless: build-asan/build.ninja build-clang/build.ninja
-	@HARK_BLESS=1 tests/run.py build-asan:golden build-clang:cost
+	@HARK_BLESS=1 tests/run.py build-asan:golden,replay build-clang:cost
 
 bench: all
 	@scripts/deps test

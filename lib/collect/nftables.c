@@ -32,6 +32,8 @@ void nft_request(struct nft_request *request, uint8_t type, uint8_t family)
 {
 	struct nfgenmsg *body;
 
+	/* libmnl leaves what is between attributes as it is. */
+	*request = (struct nft_request){ 0 };
 	mnl_nlmsg_put_header(&request->header);
 	request->header.nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | type;
 	request->header.nlmsg_flags = NLM_F_REQUEST;

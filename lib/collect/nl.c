@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define MAX_TRIES     3
+#define MAX_ERRNO     4095       /* include/linux/err.h; INT_MIN cannot even be turned round */
 #define MAX_DATAGRAMS (1u << 22) /* a dump that never ends is no dump */
 
 int nl_open(struct nl *ret, struct hark_source *source, int protocol)
@@ -46,7 +47,7 @@ static int payload_error(const struct nlmsghdr *message)
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(error))
 		return message->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
 	error = *(const int *)mnl_nlmsg_get_payload(message);
-	return error > 0 ? -EBADMSG : error;
+	return error > 0 || error < -MAX_ERRNO ? -EBADMSG : error;
 }
 
 /* One datagram of a dump: 1 when it was the last, 0 when more come, or -errno. */

@@ -3,8 +3,8 @@
 
     tests/fuzz/seeds.py
 
-Seeds of the netlink target: the datagrams of each recording of tests/replay, as the target reads
-them (fuzz_netlink.c). Of the others: each file and selector.
+Seeds of the targets netlink and nftables: the datagrams of each recording of tests/replay, as the
+target reads them (fuzz_netlink.c). Of the others: each file and selector.
 """
 import json
 import pathlib
@@ -128,9 +128,9 @@ def made_up():
     yield from [done, route + done] + [done] * 3
 
 
-def netlink_seed(name, flags, content):
-    seed("netlink", name, b"".join(struct.pack("<BH", flags, len(datagram)) + datagram
-                                   for datagram in content))
+def netlink_seed(name, flags, content, target="netlink"):
+    seed(target, name, b"".join(struct.pack("<BH", flags, len(datagram)) + datagram
+                                for datagram in content))
 
 
 def seed(target, name, content):
@@ -151,6 +151,8 @@ def main():
     for file in sorted(RECORDINGS.glob("*/proc/net/unix")):
         seed("unix", file.parts[-4], file.read_bytes())
     netlink_seed("made-up", 0, made_up())
+    for recording in sorted(RECORDINGS.glob("rulesets/*/netlink")):
+        netlink_seed(recording.parent.name, 0, datagrams(recording), "nftables")
     seed("unix", "made-up", UNIX)
     seed("proc", "sctp-eps", bytes([PROC_FILES.index("net/sctp/eps")]) + SCTP)
     for name, content in (("net/netstat", NETSTAT), ("self/mountinfo", MOUNTINFO), ("7/net/sockstat", SOCKSTAT)):
