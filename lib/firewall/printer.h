@@ -89,6 +89,22 @@ struct value {
 	uint8_t bits;       /* that count; 0: all */
 };
 
+struct value_name {
+	uint64_t value;
+	const char *name;
+};
+
+/* How a kind of value is written. */
+struct value_kind {
+	const struct value_name *names; /* up to a NULL; NULL: none */
+	uint8_t length;                 /* bytes in a concatenation; 0: no fixed one */
+	uint8_t digits;                 /* of a hexadecimal number, 0: decimal */
+	bool is_host_order, is_bitmask, is_string, has_prefixes;
+};
+
+extern const struct value_kind value_kinds[TYPE_N_];
+const char *value_name(const struct value_name *names, uint64_t value);
+
 bool type_is_host_order(uint8_t type); /* as nft keeps it where nothing turns it */
 bool type_is_bitmask(uint8_t type);
 bool type_names_bits(uint8_t type); /* is a bitmask whose bits have names */
@@ -155,7 +171,7 @@ uint8_t header_of_ethertype(uint32_t type);
 uint8_t put_exthdr(struct sink *sink, const struct rule_expression *load, const uint8_t *mask,
 		   uint8_t *ret_shift, uint8_t *ret_bits);
 
-/* --- nft's syntax (print_rule.c, print_operand.c, print_statement.c) --- */
+/* --- nft's syntax (print_nft.c, print_operand.c, print_rule.c, print_set.c, print_statement.c) --- */
 
 enum operand_kind {
 	OPERAND_NONE,
@@ -252,6 +268,7 @@ void put_set(struct sink *sink, const struct ruleset *ruleset, uint32_t set,
 	     const struct value *fields, uint32_t n_fields);
 void print_lookup(struct nft_printer *printer, const struct rule_expression *lookup);
 
+void print_bitwise(struct nft_printer *printer, const struct rule_expression *bitwise);
 /* Loads and what changes them: into registers. False: it is none of those. */
 bool print_load(struct nft_printer *printer, const struct rule_expression *load);
 /* How many expressions it took, 1 or 2. */
@@ -279,7 +296,7 @@ void put_verdict(struct sink *sink, const struct ruleset *ruleset, uint8_t verdi
 
 void print_nft_rule(const struct ruleset *ruleset, const struct rule *rule, struct sink *sink);
 
-/* --- iptables' syntax (print_xt.c, print_xt_rule.c) --- */
+/* --- iptables' syntax (print_xt.c, print_xt_match.c, print_xt_target.c) --- */
 
 /* The whole rule: whether it could be written so. */
 bool print_xt_rule(const struct ruleset *ruleset, const struct rule *rule, struct sink *sink);
@@ -288,7 +305,33 @@ void put_xt(struct sink *sink, const struct ruleset *ruleset, const struct rule 
 	    const struct xt *xt, bool is_target);
 void put_xt_verdict(struct sink *sink, const struct ruleset *ruleset, uint8_t verdict,
 		    uint32_t chain);
+void put_xt_match(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt,
+		  bool is_ipv6);
 /* A word as iptables-save quotes it. */
 void put_xt_word(struct sink *sink, const char *word);
+/* "10.0.0.0/8", "10.0.0.1/255.0.255.0" */
+void put_xt_address(struct sink *sink, const uint8_t *address, const uint8_t *mask, bool is_ipv6);
+void put_xt_ports(struct sink *sink, const char *option, uint16_t first, uint16_t last,
+		  bool is_not);
+void put_xt_tcp_flags(struct sink *sink, uint8_t flags);
+void put_xt_mark(struct sink *sink, const char *option, uint32_t mark, uint32_t mask, bool is_not);
+void put_ipset(struct sink *sink, const struct ruleset *ruleset, uint32_t set);
+
+void put_xt_ports_match(struct sink *sink, const struct xt_ports *ports);
+void put_xt_option(struct sink *sink, bool is_not, const char *option);
+void put_xt_option_number(struct sink *sink, bool is_not, const char *option, uint64_t number);
+void put_xt_option_span(struct sink *sink, bool is_not, const char *option, uint64_t first,
+			uint64_t last, const char *delimiter);
+/* Whether it is a match that its blob alone tells. */
+bool put_xt_blob_match(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt,
+		       bool is_ipv6);
+
+/* What a blob has at an offset, in the kernel's order; 0 and "" beyond its end. */
+uint8_t xt_u8(const struct ruleset *ruleset, const struct xt *xt, uint32_t at);
+uint16_t xt_u16(const struct ruleset *ruleset, const struct xt *xt, uint32_t at);
+uint32_t xt_u32(const struct ruleset *ruleset, const struct xt *xt, uint32_t at);
+/* A name of at most `length` bytes; `text` has room for one more, and is returned. */
+const char *xt_text(const struct ruleset *ruleset, const struct xt *xt, uint32_t at,
+		    uint32_t length, char *text);
 
 #endif
