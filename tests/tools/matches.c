@@ -53,7 +53,12 @@ static void print_all(const struct packet *packet, const struct packet_state *st
 
 	for (uint32_t i = 0; i < ruleset->rules.n; i++) {
 		const struct rule *rule = &ruleset->rules.items[i];
+		uint32_t table = ruleset->chains.items[rule->chain].table;
 
+		if (ruleset->tables.items[table].family !=
+		    (packet->question->family == HARK_FAMILY_INET6 ? RULE_FAMILY_IPV6 :
+								     RULE_FAMILY_IPV4))
+			continue;
 		for (uint32_t k = 0; k < rule->n_expressions; k++) {
 			const struct rule_expression *expression =
 				&ruleset->expressions.items[rule->first_expression + k];
