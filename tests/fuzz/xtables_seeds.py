@@ -41,7 +41,8 @@ def load(version):
                     {4: "inet", 6: "inet6"}[version], "skbinfo", "counters"], check=True)
     subprocess.run([tool, "-N", "user"], check=True)
     for table, chain, words in every_xt.rules(version):
-        subprocess.run([tool, "-t", table, "-A", chain, *words], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([tool, "-t", table, "-A", chain, *words], check=True,
+                       stderr=subprocess.DEVNULL)
 
 
 def seed(target, name, content):
@@ -59,7 +60,8 @@ def extensions(version, entries):
         where = size
         while where <= target:
             length, name, revision = struct.unpack_from("=H29sB", entries, at + where)
-            yield where == target, name.split(b"\0")[0], revision, entries[at + where + 32:at + where + length]
+            blob = entries[at + where + 32:at + where + length]
+            yield where == target, name.split(b"\0")[0], revision, blob
             where += length
         at += end
 
@@ -77,7 +79,8 @@ def write(version, seen):
         for is_target, extension, revision, blob in extensions(version, entries):
             key = is_target, extension, revision, len(blob)
             if key not in seen:
-                seed("xt", f"{'target' if is_target else 'match'}-{extension.decode()}-{revision}-{version}",
+                kind = "target" if is_target else "match"
+                seed("xt", f"{kind}-{extension.decode()}-{revision}-{version}",
                      bytes([is_target, version == 6, revision]) + extension + b"\0" + blob)
             seen.add(key)
 
