@@ -15,10 +15,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "lines.h"
 
 #define MAX_TRIES 5
 
@@ -441,10 +446,36 @@ static uint8_t presence_of(const struct nftables *nft, int error)
 	}
 }
 
+/*
+ * A socket of that protocol has the kernel load nfnetlink, and a request nf_tables, where they are
+ * modules; a reader should change nothing. Where nfnetlink is there, it has a socket in each
+ * namespace, and without it there are no nf_tables. (Where it is there and nf_tables is not, that
+ * is loaded after all: whether it is built in, nobody tells.)
+ */
+static bool may_be_there(const struct hark_source *source)
+{
+	struct lines lines;
+	unsigned int protocol;
+	bool is_found = false;
+	char *line;
+	int r;
+
+	if (faccessat(source->sys_fd, "module/nf_tables", F_OK, 0) == 0 ||
+	    faccessat(source->proc_fd, "modules", F_OK, 0) < 0)
+		return true;
+	r = lines_open(&lines, source_net_fd(source), "net/netlink");
+	if (r < 0)
+		return true;
+	while (!is_found && (r = lines_next(&lines, &line)) > 0)
+		is_found = sscanf(line, "%*s %u", &protocol) == 1 && protocol == NETLINK_NETFILTER;
+	lines_close(&lines);
+	return is_found || r < 0;
+}
+
 int nftables_read(struct hark_source *source, struct ruleset *ruleset, bool *ret_interrupted)
 {
 	struct nftables nft = { .ruleset = ruleset, .nl = { .handle = -1 } };
-	int r = -EINTR;
+	int r = may_be_there(source) ? -EINTR : -EPROTONOSUPPORT;
 
 	for (int i = 1; r == -EINTR && i <= MAX_TRIES; i++) {
 		nft.is_last = i == MAX_TRIES;

@@ -156,7 +156,13 @@ enum rule_arithmetic {
 	RULE_XOR,
 };
 
-/* A register is the offset of its first byte in a file of 64 bytes (NFT_REG_1: 0, NFT_REG32_01: 4). */
+/*
+ * A register is the offset of its first byte in a file of 64 bytes (NFT_REG_1: 0, NFT_REG32_01: 4).
+ * What is compared with it is in its order of bytes: that of the network for what comes from a
+ * packet, for ports and addresses of conntrack; this machine's for other numbers of meta, ct, fib
+ * (marks, states, interfaces), unless RULE_OP_BYTEORDER turned them round, as it does before they
+ * are looked up in intervals. Names of interfaces are 16 bytes, zeros behind.
+ */
 #define RULE_REGISTERS   64
 #define RULE_REG_NONE    0xfe
 #define RULE_REG_VERDICT 0xff
@@ -243,7 +249,8 @@ struct rule_set {
 
 /*
  * One element: every key from `first` to `last`, both with it; of a concatenation, each field
- * between those of `first` and `last`. The reader has made that out of whatever the kernel sends.
+ * between those of `first` and `last`, compared as bytes. The reader has made that out of whatever
+ * the kernel sends; ranges ascend where the set has intervals and no concatenation.
  */
 struct rule_element {
 	uint32_t first;    /* in `bytes`, as long as the set's key */

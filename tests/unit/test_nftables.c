@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "fakenftables.h"
+#include "fixture.h"
 #include "rules.h"
 
 static void assert_unread(const struct ruleset *ruleset, enum hark_presence presence, int error)
@@ -35,6 +36,33 @@ static void test_nothing(void **state)
 
 	assert_unread(fakenft_read(world), HARK_ABSENT, 0);
 	assert_int_equal(world->n_requests, 1);
+}
+
+/* Nothing is asked that would load a module. */
+static void test_modules(void **state)
+{
+	struct fakenft *world = *state;
+
+	fakenft_add_table(world, "t", 0);
+	world->source.proc_fd = fixture_open();
+	world->source.sys_fd = fixture_open();
+	assert_int_equal(fakenft_read(world)->nftables, HARK_KNOWN); /* the kernel has no modules */
+	fixture_write(world->source.proc_fd, "modules", "");
+	assert_int_equal(fakenft_read(world)->nftables, HARK_KNOWN); /* nobody can tell */
+	fixture_write(world->source.proc_fd, "net/netlink",
+		      "sk               Eth Pid\n0000000096685bd2 0   12\n");
+	world->n_opened = 0;
+	assert_unread(fakenft_read(world), HARK_ABSENT, 0);
+	assert_int_equal(world->n_opened, 0);
+	fixture_write(world->source.sys_fd, "module/nf_tables/refcnt", "0\n");
+	assert_int_equal(fakenft_read(world)->nftables, HARK_KNOWN);
+	fixture_close(world->source.sys_fd);
+	world->source.sys_fd = -1;
+	assert_unread(fakenft_read(world), HARK_ABSENT, 0);
+	fixture_write(world->source.proc_fd, "net/netlink",
+		      "sk               Eth Pid\n0000000096685bd2 0   0\n00000000231bc7c8 12  0\n");
+	assert_int_equal(fakenft_read(world)->nftables, HARK_KNOWN);
+	fixture_close(world->source.proc_fd);
 }
 
 static void test_refusals(void **state)
@@ -390,6 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing, fakenft_setup, fakenft_teardown),
+		cmocka_unit_test_setup_teardown(test_modules, fakenft_setup, fakenft_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, fakenft_setup, fakenft_teardown),
 		cmocka_unit_test_setup_teardown(test_refused_later, fakenft_setup,
 						fakenft_teardown),
