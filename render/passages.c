@@ -38,10 +38,12 @@ static bool is_let(const struct hark_passage *passage)
 	       passage->verdict == HARK_FIREWALL_UNKNOWN;
 }
 
-static bool is_together(const struct hark_passage *a, const struct hark_passage *b)
+/* Of one listener or door, and one family, as their pieces tell. */
+static bool is_together(const struct shown *shown, const struct hark_passage *a,
+			const struct hark_passage *b)
 {
-	return a->socket == b->socket && a->door == b->door && a->piece == b->piece &&
-	       a->piece != HARK_NONE;
+	return a->piece != HARK_NONE && b->piece != HARK_NONE &&
+	       hark_firewall_pieces_alike(shown->view.snapshot, a->piece, b->piece);
 }
 
 /* The group that the passage belongs to, of those of its listener or door, which come last. */
@@ -52,7 +54,7 @@ static uint32_t find_group(const struct shown *shown, const struct hark_passage 
 
 		if (other->socket != passage->socket || other->door != passage->door)
 			break;
-		if (is_together(other, passage))
+		if (is_together(shown, other, passage))
 			return g - 1;
 	}
 	return shown->n;
@@ -101,19 +103,23 @@ static const struct hark_firewall_piece *piece_of(const struct shown *shown,
 }
 
 /*
- * The rule that matters most: of those that had a say the last, for what came before let go on;
- * where the packet was let in, none that its answer met.
+ * The rule that matters most. What came before the last let go on, unless that is what is not
+ * certain; where the packet was let in, it is none that its answer met.
  */
 static const struct hark_firewall_rule *rule_of(const struct shown *shown,
 						const struct hark_passage *passage)
 {
 	const struct hark_firewall_piece *piece = piece_of(shown, passage);
+	bool is_doubtful = passage->verdict == HARK_FIREWALL_DEPENDS;
 	const struct hark_firewall_rule *rule, *found = NULL;
 
 	for (uint32_t i = 0; piece && i < piece->n_rules; i++) {
 		rule = hark_snapshot_firewall_rule(shown->view.snapshot, piece->first_rule + i);
-		if (rule && !(rule->is_reply && passage->verdict == HARK_FIREWALL_ACCEPT))
-			found = rule;
+		if (!rule || (rule->is_reply && passage->verdict == HARK_FIREWALL_ACCEPT))
+			continue;
+		found = rule;
+		if (is_doubtful && rule->handle)
+			break;
 	}
 	return found;
 }

@@ -101,6 +101,12 @@ const char *hark_exposed_name(enum hark_exposed exposed); /* "not", "link", ...,
 char *hark_exposed_format(const struct hark_exposures *exposures, const struct hark_exposure *inet,
 			  const struct hark_exposure *inet6, char *text);
 
+/*
+ * Whether two pieces, hark_snapshot_firewall_piece(), say the same: of the same senders, for the same
+ * reasons. So do often those of several interfaces.
+ */
+bool hark_firewall_pieces_alike(const struct hark_snapshot *snapshot, uint32_t a, uint32_t b);
+
 /* Senders: an address, prefix or range of one family, or whoever comes by an interface. */
 struct hark_senders {
 	struct hark_range range; /* unless is_anyone */

@@ -144,6 +144,24 @@ static struct said say_piece(struct hark_explanation *x, const struct hark_firew
 				  where, who) };
 }
 
+/* Whether one sentence will do for both: not for what this host sends itself. */
+static bool is_alike(const struct hark_explanation *x, const struct hark_firewall_entry *a,
+		     const struct hark_firewall_entry *b)
+{
+	if (a->family != b->family || a->n_pieces != b->n_pieces || a->n_crafted != b->n_crafted ||
+	    (a->ifindex == LOOPBACK_IFINDEX) != (b->ifindex == LOOPBACK_IFINDEX))
+		return false;
+	for (uint32_t p = 0; p < a->n_pieces; p++)
+		if (!hark_firewall_pieces_alike(x->snapshot, a->first_piece + p,
+						b->first_piece + p))
+			return false;
+	for (uint32_t p = 0; p < a->n_crafted; p++)
+		if (!hark_firewall_pieces_alike(x->snapshot, a->first_crafted + p,
+						b->first_crafted + p))
+			return false;
+	return true;
+}
+
 /* "IPv4 to 192.168.1.241", with those of other entries that fare alike. */
 static const char *where_text(struct hark_explanation *x, const struct hark_listener *listener,
 			      uint32_t i)
@@ -156,8 +174,7 @@ static const char *where_text(struct hark_explanation *x, const struct hark_list
 		const struct hark_firewall_entry *other =
 			hark_snapshot_firewall_entry(x->snapshot, e);
 
-		if (other->family != entry->family || other->first_piece != entry->first_piece ||
-		    (other->ifindex == LOOPBACK_IFINDEX) != (entry->ifindex == LOOPBACK_IFINDEX))
+		if (!is_alike(x, entry, other))
 			continue;
 		for (uint32_t p = 0; p < other->n_places; p++, n++)
 			if (n < MAX_LISTED)
@@ -181,8 +198,7 @@ static bool is_told(const struct hark_explanation *x, const struct hark_listener
 		const struct hark_firewall_entry *other =
 			hark_snapshot_firewall_entry(x->snapshot, e);
 
-		if (other->family == entry->family && other->first_piece == entry->first_piece &&
-		    (other->ifindex == LOOPBACK_IFINDEX) == (entry->ifindex == LOOPBACK_IFINDEX))
+		if (is_alike(x, entry, other))
 			return true;
 	}
 	return false;
@@ -274,10 +290,10 @@ static bool is_worth_telling(const struct hark_explanation *x,
 			     const struct hark_firewall_entry *entry)
 {
 	for (uint32_t p = 0; p < entry->n_pieces && entry->ifindex == LOOPBACK_IFINDEX; p++)
-		if (hark_snapshot_firewall_piece(x->snapshot, entry->first_piece + p)->verdict !=
+		if (hark_snapshot_firewall_piece(x->snapshot, entry->first_piece + p)->verdict ==
 		    HARK_FIREWALL_ACCEPT)
-			return true;
-	return entry->ifindex != LOOPBACK_IFINDEX;
+			return false;
+	return true;
 }
 
 void tell_firewall(struct hark_explanation *x, const struct alike *alike)

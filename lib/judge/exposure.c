@@ -137,13 +137,29 @@ static int find_others(const struct ranges *certain, const struct ranges *maybe,
 	return r;
 }
 
-static int is_everybody(const struct ranges *certain, int family, bool *ret)
+/* Those on the wire, who alone are meant by link-local addresses. */
+static int keep_on_link(struct ranges *set, int family)
+{
+	struct ranges link = { .n = 0 };
+	u128 fe80 = (u128)0xfe80 << 112;
+	int r = family == HARK_FAMILY_INET ? ranges_set(&link, 0xa9fe0000, 0xa9feffff) :
+					     ranges_set(&link, fe80, fe80 | UINT64_MAX);
+
+	if (r == 0)
+		r = ranges_intersect(set, &link);
+	ranges_fini(&link);
+	return r;
+}
+
+static int is_everybody(const struct ranges *certain, int family, int scope, bool *ret)
 {
 	struct ranges others = { .n = 0 };
 	int r = find_others(certain, NULL, family, &others);
 
 	if (r == 0)
 		r = cut_unsendable(&others, family);
+	if (r == 0 && scope == HARK_REACH_LINK)
+		r = keep_on_link(&others, family);
 	*ret = ranges_are_empty(&others);
 	ranges_fini(&others);
 	return r;
@@ -208,7 +224,7 @@ static int conclude(struct hark_exposures *exposures, struct joins *joins, int f
 	for (int scope = HARK_REACH_PUBLIC; r == 0 && scope > HARK_REACH_HOST; scope--) {
 		if (!joins->scopes[scope].is_there)
 			continue;
-		r = is_everybody(&joins->scopes[scope].certain, family, &is_open);
+		r = is_everybody(&joins->scopes[scope].certain, family, scope, &is_open);
 		if (is_open) {
 			e->open = (int8_t)scope;
 			break;

@@ -5,6 +5,7 @@
 """
 import csv
 import io
+import ipaddress
 import json
 import re
 import subprocess
@@ -34,6 +35,17 @@ NAMESPACE = {"netns": NUMBER, "name": TEXT, "bindv6only": TRI, "ipv6_disabled": 
              "origin": (dict, type(None))}
 ADDRESS = {"address": str, "interface": TEXT, "scope": str}
 ANSWER_MORE = ["why", "addresses", "shadowed_by"]
+ENTRY = {"family": str, "interface": TEXT, "addresses": list, "sources": list}
+SOURCE = {"from": list, "verdict": str, "how": TEXT, "depends_on": list, "rules": list}
+RULE = {"where": TEXT, "handle": NUMBER, "text": TEXT}
+DOOR = {"netns": NUMBER, "protocol": str, "family": str, "port": int, "address": TEXT, "leads_to": TEXT,
+        "listener": (dict, type(None)), "rule": (dict, type(None)), "firewall": list, "from": TEXT}
+EXPOSED = {"class": str, "protocol": str, "port": int, "from": dict, "wider": TEXT, "crafted": bool,
+           "text": str, "sockets": list, "published": NUMBER}
+REACHED = {"socket": NUMBER, "published": NUMBER, "addresses": list, "verdict": str, "how": TEXT,
+           "depends_on": list, "all": bool, "from": (list, type(None)), "rules": list}
+PASSAGES = {"accept", "drop", "reject", "diverted", "depends", "unknown"}
+CLASSES = ["wider", "everyone", "depends", "unknown", "ranges", "private", "link"]
 
 
 def object_problems(where, value, keys):
@@ -77,6 +89,89 @@ def listener_problems(where, socket):
             yield f"{where}: reaches though it does not answer"
 
 
+def interval(text):
+    """The numbers of the first and last address of a prefix or range."""
+    if "-" in text:
+        first, last = map(ipaddress.ip_address, text.split("-"))
+        yield from () if first < last else [f"{text} is no range"]
+        return int(first), int(last)
+    network = ipaddress.ip_network(text)
+    if "/" in text and network.num_addresses == 1:
+        yield f"{text} is an address"
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def holds(text, other):
+    """Whether the first address of another prefix or range is in it."""
+    first, last = exhaust(interval(text))
+    return first <= exhaust(interval(other))[0] <= last
+
+
+def exhaust(generator):
+    """What it returns."""
+    try:
+        while True:
+            next(generator)
+    except StopIteration as stop:
+        return stop.value
+
+
+def covered(sources, last):
+    """Whether the sources, in their order, leave no address out, and each adds some."""
+    left = [(0, last)]
+    for source in sources:
+        before = left
+        for text in source["from"]:
+            first, end = yield from interval(text)
+            left = [part for a, b in left
+                    for part in ((a, min(b, first - 1)), (max(a, end + 1), b)) if part[0] <= part[1]]
+        if left == before:
+            yield f"nobody is left for {source['from']}"
+    if left:
+        yield f"{left} fares in no way"
+
+
+def source_problems(where, sources):
+    for source in sources:
+        yield from object_problems(where, source, SOURCE)
+        if source["verdict"] not in PASSAGES:
+            yield f"{where}: verdict {source['verdict']}"
+        if (source["verdict"] == "depends") != bool(source["depends_on"]):
+            yield f"{where}: {source['verdict']} on {source['depends_on']}"
+        if source["verdict"] in ("reject", "diverted") and not source["how"]:
+            yield f"{where}: {source['verdict']}, and not how"
+        for rule in source["rules"]:
+            yield from object_problems(f"{where}: rule", rule, RULE)
+
+
+def entries_problems(where, entries):
+    for entry in entries:
+        here = f"{where}: {entry.get('family')} {entry.get('addresses')}"
+        yield from object_problems(here, entry, ENTRY)
+        yield from source_problems(here, entry["sources"])
+        bits = 32 if entry["family"] == "ipv4" else 128
+        yield from (f"{here}: {problem}" for problem in covered(entry["sources"], 2 ** bits - 1))
+        for address in entry["addresses"]:
+            if (":" in address) != (entry["family"] == "ipv6"):
+                yield f"{here}: of another family"
+
+
+def firewall_problems(where, socket):
+    if (socket["firewall"] is None) != (socket["findings"] is None) or "from" not in socket:
+        yield f"{where}: firewall, from and findings are not null together"
+    if socket["firewall"] is None:
+        return
+    yield from entries_problems(where, socket["firewall"])
+    for family, who in socket["from"].items():
+        if (who is None) != (socket["answers"][family]["verdict"] == "none"):
+            yield f"{where}: {family} is open to {who}"
+    for finding in socket["findings"]:
+        if finding["code"] == "firewall-crafted-sender":
+            yield from source_problems(f"{where}: crafted", finding["sources"])
+        elif finding["code"] != "firewall-wider-family" or not finding["text"]:
+            yield f"{where}: {finding}"
+
+
 def socket_problems(where, socket):
     yield from object_problems(where, socket, SOCKET)
     if socket["state"] not in STATES or socket["family"] not in ("inet", "inet6"):
@@ -93,6 +188,7 @@ def socket_problems(where, socket):
     if socket["mapped"] and "::ffff" in json.dumps([socket["local"], socket["remote"]]):
         yield f"{where}: a mapped address is not plain IPv4"
     yield from listener_problems(where, socket)
+    yield from firewall_problems(where, socket)
     for holder in socket["holders"] or []:
         yield from object_problems(f"{where}: holder", holder, HOLDER)
 
@@ -112,6 +208,9 @@ def document_problems(document):
             yield from object_problems("address", address, ADDRESS)
     for i, socket in enumerate(document["sockets"]):
         yield from socket_problems(f"socket {i}", socket)
+    for i, door in enumerate(document["published"] or []):
+        yield from object_problems(f"published {i}", door, DOOR)
+        yield from entries_problems(f"published {i}", door["firewall"])
 
 
 def original(text):
@@ -160,9 +259,51 @@ def check_lossless(output):
                 yield f"CSV: {got} for {expected}"
 
 
+def check_exposed(output):
+    """what is exposed stands in the order of its class, and names what it is about"""
+    document = json.loads(output("firewall exposed-json"))
+    lines = [json.loads(line) for line in output("firewall exposed-ndjson").splitlines()]
+    order = [CLASSES.index(row["class"]) for row in document["exposed"]]
+    if order != sorted(order) or set(order) != set(range(6)):
+        yield f"classes are {order}"
+    for row, line in zip(document["exposed"], lines, strict=True):
+        yield from object_problems("exposed", row, EXPOSED)
+        if row["sockets"]:
+            sockets = [document["sockets"][i] for i in row["sockets"]]
+            if sockets != line["sockets"] or {s["local"]["port"] for s in sockets} != {row["port"]}:
+                yield f"{row} is about {sockets}"
+        elif document["published"][row["published"]] != line["published"]:
+            yield f"{row} is about {line['published']}"
+        if (row["class"] == "wider") != (row["wider"] is not None) or line["view"] != "this host":
+            yield f"{row}"
+    named = [i for row in document["exposed"] for i in row["sockets"]]
+    if named != list(range(len(document["sockets"]))):
+        yield f"sockets named are {named}"
+
+
+def check_reached(output):
+    """what senders reach is what the partitions say of them"""
+    asked = ipaddress.ip_network("10.0.0.0/7")
+    document = json.loads(output(f"firewall reached-json from={asked} all"))
+    for row in document["reached"]:
+        yield from object_problems("reached", row, REACHED)
+        if row["socket"] is None:
+            continue
+        socket = document["sockets"][row["socket"]]
+        if row["from"] is None:
+            if socket["firewall"] is not None:
+                yield f"{row} is unread"
+            continue
+        entry = next(e for e in socket["firewall"] if e["addresses"][0] == row["addresses"][0])
+        for text in row["from"]:
+            source = next(s for s in entry["sources"] for part in s["from"] if holds(part, text))
+            if source["verdict"] != row["verdict"] or source["rules"] != row["rules"]:
+                yield f"{row} for {source}"
+
+
 def check_ndjson(output):
     """a line of ndjson is a socket of the document"""
-    for name in ("founding", "rich", "connections all", "empty"):
+    for name in ("founding", "rich", "connections all", "empty", "firewall"):
         snapshot, *options = name.split(" ")
         lines = output(" ".join([snapshot, "ndjson", *options])).decode().split("\n")
         sockets = json.loads(output(" ".join([snapshot, "json", *options])))["sockets"]
@@ -209,12 +350,13 @@ def check_values(output):
 def check_documents(output):
     """every document keeps the contract"""
     for arguments in ("founding json", "rich json", "connections json all", "hidden json",
-                      "empty json", "many json"):
+                      "empty json", "many json", "firewall json", "firewall exposed-json",
+                      "firewall reached-json from=10.0.0.0/7", "founding exposed-json"):
         for problem in list(document_problems(json.loads(output(arguments))))[:10]:
             yield f"{arguments}: {problem}"
 
 
-CHECKS = (check_documents, check_values, check_ndjson, check_csv, check_lossless)
+CHECKS = (check_documents, check_values, check_exposed, check_reached, check_ndjson, check_csv, check_lossless)
 
 
 def main(show):

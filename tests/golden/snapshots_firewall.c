@@ -172,10 +172,9 @@ static struct hark_socket *listener(struct hark_snapshot *s, uint16_t port, cons
 	answer(s, socket, V4, HARK_REACH_PUBLIC);
 	hold(s, process(s, 700 + s->sockets.n, 0, command, "some.service"), 3);
 	add_loopback(s);
-	entry(s, ETH4, partition(s, V4, inet, rule4, policy4));
-	first = s->firewall_entries.items[s->firewall_entries.n - 1].first_piece;
-	entry(s, PUBLIC4, first)->n_pieces =
-		s->firewall_entries.items[s->firewall_entries.n - 2].n_pieces;
+	first = partition(s, V4, inet, rule4, policy4);
+	entry(s, ETH4, first);
+	entry(s, PUBLIC4, first);
 	first = partition(s, V6, inet6, rule6, policy6);
 	entry(s, ETH6, first);
 	entry(s, LINK6, first);
