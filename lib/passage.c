@@ -395,7 +395,35 @@ static void deny_listeners(struct hark_snapshot *snapshot, uint8_t presence)
 				presence;
 }
 
-static int read_rules(struct hark_source *source, struct ruleset *ruleset, bool *ret_interrupted)
+/* The programs of the cgroups that listeners are in. */
+static int read_cgroups(struct hark_source *source, const struct hark_snapshot *snapshot,
+			struct ruleset *ruleset)
+{
+	struct hash known = { 0 };
+	ARRAY(uint64_t) ids = { 0 };
+	int r = 0;
+
+	for (uint32_t i = snapshot->first_socket; i < snapshot->sockets.n && r == 0; i++) {
+		const struct hark_socket *socket = &snapshot->sockets.items[i];
+		uint64_t *id;
+
+		if (!socket->is_listener || ruleset->cgroup_programs != HARK_YES ||
+		    hash_get(&known, socket->cgroup_id) != UINT32_MAX)
+			continue;
+		id = array_push(&ids);
+		if (id)
+			*id = socket->cgroup_id;
+		r = id ? hash_put(&known, socket->cgroup_id, 0) : -ENOMEM;
+	}
+	if (r == 0)
+		r = programs_read_cgroups(source, ruleset, ids.items, ids.n);
+	hash_fini(&known);
+	array_fini(&ids);
+	return r;
+}
+
+static int read_rules(struct hark_source *source, const struct hark_snapshot *snapshot,
+		      struct ruleset *ruleset, bool *ret_interrupted)
 {
 	int r = nftables_read(source, ruleset, ret_interrupted);
 
@@ -409,6 +437,8 @@ static int read_rules(struct hark_source *source, struct ruleset *ruleset, bool 
 		r = routing_read(source, ruleset);
 	if (r == 0)
 		r = programs_read(source, ruleset);
+	if (r == 0)
+		r = read_cgroups(source, snapshot, ruleset);
 	ruleset_find_conntrack(ruleset);
 	ruleset_find_comments(ruleset);
 	return r;
@@ -455,7 +485,7 @@ int passage_take(struct hark_source *source, struct hark_snapshot *snapshot,
 
 	if (!ruleset)
 		return -ENOMEM;
-	r = read_rules(source, ruleset, &is_interrupted);
+	r = read_rules(source, snapshot, ruleset, &is_interrupted);
 	if (r == 0)
 		r = note_missing(snapshot, ruleset, is_interrupted);
 	if (r == 0) {

@@ -45,7 +45,7 @@ static bool is_on(int fd, long type)
 /*
  * The root of cgroup2: of a tree that is not sysfs (a fixture) no more is asked than to be there.
  */
-static int open_root(const struct hark_source *source)
+int cgroup_open_root(const struct hark_source *source)
 {
 	static const char *const paths[] = { "fs/cgroup", "fs/cgroup/unified" };
 	bool is_fixture = source->sys_fd >= 0 && !is_on(source->sys_fd, SYSFS_MAGIC);
@@ -119,26 +119,33 @@ static ssize_t path_of(const struct hark_source *source, int fd, char *path, siz
 	return length;
 }
 
-/* Opens each id as a file handle. -EPERM or the like: it cannot be done like that. */
-static int open_ids(struct search *search, const struct hark_source *source)
+int cgroup_open(int root_fd, uint64_t id)
 {
 	_Alignas(struct file_handle) char space[sizeof(struct file_handle) + sizeof(uint64_t)];
 	struct file_handle *handle = (void *)space;
+	int fd;
+
+	handle->handle_bytes = sizeof(uint64_t);
+	handle->handle_type = HANDLE_OF_ID;
+	memcpy(handle->f_handle, &id, sizeof(id));
+	fd = open_by_handle_at(root_fd, handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Opens each id as a file handle. -EPERM or the like: it cannot be done like that. */
+static int open_ids(struct search *search, const struct hark_source *source)
+{
 	char root[PATH_MAX], path[PATH_MAX];
 	ssize_t root_length = path_of(source, search->root_fd, root, sizeof(root));
 	int r = root_length < 0 ? (int)root_length : 0;
 
-	handle->handle_bytes = sizeof(uint64_t);
-	handle->handle_type = HANDLE_OF_ID;
 	for (uint32_t i = 0; i < search->ids.n && r >= 0; i++) {
-		int fd;
+		int fd = cgroup_open(search->root_fd, search->ids.items[i]);
 
-		memcpy(handle->f_handle, &search->ids.items[i], sizeof(uint64_t));
-		fd = open_by_handle_at(search->root_fd, handle, O_PATH | O_CLOEXEC);
-		if (fd < 0 && errno == ESTALE)
+		if (fd == -ESTALE)
 			continue;
 		if (fd < 0)
-			return -errno;
+			return fd;
 		r = (int)path_of(source, fd, path, sizeof(path));
 		close(fd);
 		if (r < 0)
@@ -220,7 +227,7 @@ int collect_origins(struct hark_source *source, struct hark_snapshot *snapshot)
 
 	if (r < 0 || !search.ids.n)
 		goto out;
-	search.root_fd = open_root(source);
+	search.root_fd = cgroup_open_root(source);
 	if (search.root_fd < 0) {
 		r = snapshot_note_debug(snapshot, HARK_NOTE_UNITS, HARK_NOTE_UNSUPPORTED, -ENOENT,
 					"no cgroup2 file system is mounted below /sys: "

@@ -35,7 +35,15 @@ int ipsets_read(struct hark_source *source, struct ruleset *ruleset);
 /* Routes, policy rules, settings of interfaces, local addresses. */
 int routing_read(struct hark_source *source, struct ruleset *ruleset);
 
-/* BPF programs that see packets on their way in. */
+/* BPF programs that see packets on their way in, but for those of cgroups. After routing_read(). */
 int programs_read(struct hark_source *source, struct ruleset *ruleset);
+
+/*
+ * Those of cgroups, for the cgroups of listeners: a row for each that has any, its own or of a
+ * cgroup above it. 0 stands for a cgroup that is not known, which may have one if any has. Costs
+ * nothing where no such program is loaded. After programs_read(): 0 or -ENOMEM.
+ */
+int programs_read_cgroups(struct hark_source *source, struct ruleset *ruleset, const uint64_t *ids,
+			  uint32_t n);
 
 #endif

@@ -46,7 +46,7 @@ static int meet_programs(struct machine *machine, enum rule_program_kind kind, u
 		if (kind == RULE_PROGRAM_NETFILTER)
 			is_met &= program->hook == hook && program->family == family;
 		else if (kind == RULE_PROGRAM_CGROUP)
-			is_met &= question->cgroup_id && program->cgroup_id == question->cgroup_id;
+			is_met &= program->cgroup_id == question->cgroup_id;
 		else
 			is_met &= program->ifindex == question->ifindex;
 		if (is_met)

@@ -376,7 +376,7 @@ struct rule_program {
 	int32_t priority;   /* netfilter */
 	uint32_t ifindex;   /* XDP, tc */
 	uint32_t id;        /* of the program; 0: not known */
-	uint64_t cgroup_id; /* cgroup: sockets in it and below; 0 else */
+	uint64_t cgroup_id; /* cgroup: of the sockets that it concerns; 0: not known */
 	const char *name;   /* of the program, or NULL */
 };
 
@@ -403,6 +403,7 @@ struct ruleset {
 	ARRAY(struct hark_place) locals, broadcasts;
 	/* enum hark_presence: HARK_ABSENT where the kernel has none of it, or none is in use */
 	uint8_t nftables, xtables[HARK_FAMILY_N_], ipset_presence, routing, program_presence;
+	uint8_t cgroup_programs; /* enum hark_tristate: whether programs for cgroups are loaded */
 	/* IPv4: somebody else than the kernel has made routes of type local. */
 	bool has_added_locals;
 	bool has_conntrack[HARK_FAMILY_N_];   /* something here has the kernel track connections */
