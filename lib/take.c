@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* collect, judge, keep what was asked for: how a snapshot, or a glance, comes to be. */
-#include "passage.h"
 #include "take.h"
 
 #include <errno.h>
@@ -264,8 +263,6 @@ static int read_namespace(struct taking *taking)
 	end_stage(taking, HARK_STAGE_ADDRESSES);
 	if (r == 0 && taking->details & HARK_DETAIL_ANSWERS)
 		r = judge_listeners(source, snapshot, taking->details);
-	if (r == 0 && taking->details & HARK_DETAIL_FIREWALL)
-		r = passage_take(source, snapshot, taking->query->selection, taking->details);
 	end_stage(taking, HARK_STAGE_ANSWERS);
 	if (r == 0 && taking->details & HARK_DETAIL_FIREWALL)
 		r = passage_take(source, snapshot, taking->query->selection, taking->details);
