@@ -215,13 +215,13 @@ static bool decode_set(const struct xt_row *row, const void *blob, struct xt *re
 	return true;
 }
 
+/* One that gives packets the mark of an element is not followed. */
 static bool decode_set3(const struct xt_row *row, const void *blob, struct xt *ret)
 {
 	const struct xt_set_info_target_v3 *info = blob;
 
-	if (info->map_set.index != IPSET_INVALID_ID && info->flags & IPSET_FLAG_MAP_SKBMARK)
-		ret->kind = XT_CHANGE;
-	return decode_set(row, blob, ret);
+	return decode_set(row, blob, ret) &&
+	       (info->map_set.index == IPSET_INVALID_ID || !(info->flags & IPSET_FLAG_MAP_SKBMARK));
 }
 
 #define ROW(n, revision, f, k, type, ...)                                                \
@@ -251,7 +251,7 @@ const struct xt_row xt_targets[] = {
 	    .tracks = true),
 	ROW("DNAT", 1, ANY, XT_DNAT, struct nf_nat_range, .decode = decode_nat, .tracks = true),
 	ROW("DNAT", 2, ANY, XT_DNAT, struct nf_nat_range2, .decode = decode_nat2, .tracks = true),
-	ROW("DNPT", 0, IPV6, XT_CHANGE, struct ip6t_npt_tginfo,
+	ROW("DNPT", 0, IPV6, XT_UNKNOWN, struct ip6t_npt_tginfo,
 	    OWN(struct ip6t_npt_tginfo, adjustment)),
 	ROW("DSCP", 0, BOTH, XT_CHANGE, struct xt_DSCP_info),
 	ROW("ECN", 0, IPV4, XT_CHANGE, struct ipt_ECN_info),
@@ -260,7 +260,7 @@ const struct xt_row xt_targets[] = {
 	  .kind = XT_ERROR,
 	  .size = XT_FUNCTION_MAXNAMELEN },
 	ROW("HL", 0, IPV6, XT_CHANGE, struct ip6t_HL_info),
-	ROW("HMARK", 0, BOTH, XT_CHANGE, struct xt_hmark_info),
+	ROW("HMARK", 0, BOTH, XT_UNKNOWN, struct xt_hmark_info),
 	ROW("IDLETIMER", 0, BOTH, XT_NOTHING, struct idletimer_tg_info,
 	    OWN(struct idletimer_tg_info, timer)),
 	ROW("IDLETIMER", 1, BOTH, XT_NOTHING, struct idletimer_tg_info_v1,
@@ -300,7 +300,7 @@ const struct xt_row xt_targets[] = {
 	    .tracks = true),
 	ROW("SNAT", 1, ANY, XT_SNAT, struct nf_nat_range, .decode = decode_nat, .tracks = true),
 	ROW("SNAT", 2, ANY, XT_SNAT, struct nf_nat_range2, .decode = decode_nat2, .tracks = true),
-	ROW("SNPT", 0, IPV6, XT_CHANGE, struct ip6t_npt_tginfo,
+	ROW("SNPT", 0, IPV6, XT_UNKNOWN, struct ip6t_npt_tginfo,
 	    OWN(struct ip6t_npt_tginfo, adjustment)),
 	ROW("SYNPROXY", 0, BOTH, XT_SYNPROXY, struct xt_synproxy_info, .tracks = true),
 	ROW("TCPMSS", 0, BOTH, XT_NOTHING, struct xt_tcpmss_info),

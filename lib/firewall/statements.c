@@ -318,6 +318,7 @@ static int xt_target(struct machine *machine, struct rule_run *run, uint32_t exp
 		return rule_open(machine, run, condition, DOUBT(SOCKET));
 	case XT_CHANGE:
 		return set_rewritten(machine, run, expression, registers, condition);
+	case XT_CHANGE_SETS:
 	case XT_NOTHING:
 		break;
 	default:

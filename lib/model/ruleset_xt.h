@@ -68,10 +68,7 @@ enum xt_kind {
 	XT_SYNPROXY,
 	XT_CHANGE_SETS, /* SET: goes on, and adds to ipsets or takes from them what comes by */
 	XT_NOTHING, /* goes on, and changes nothing that matters here: LOG, TRACE, TCPMSS, ... */
-	/*
-	 * Goes on, and changes the packet in a way that is not followed: HMARK, DNPT, SET that maps
-	 * marks; or only what the sender chose before: TOS, DSCP, TTL, HL, ECN.
-	 */
+	/* Goes on, and changes only what the sender chose before: TOS, DSCP, TTL, HL, ECN */
 	XT_CHANGE,
 };
 

@@ -332,7 +332,7 @@ static void test_sets(void **state)
 	change.map_set.index = 4;
 	change.flags = IPSET_FLAG_MAP_SKBMARK;
 	TARGET("SET", 3, change);
-	assert_int_equal(xt.kind, XT_CHANGE);
+	assert_int_equal(xt.kind, XT_UNKNOWN);
 }
 
 static void test_verdicts(void **state)
