@@ -41,31 +41,46 @@ static struct fact fact_physdev(const struct packet *packet, const struct xt *xt
 			  XT_PHYSDEV_IS_IN | XT_PHYSDEV_IS_OUT)));
 }
 
-/* struct xt_owner_match_info: first and last user, first and last group, asked, inverted. */
+/* The owner's part of struct xt_owner_match_info: first and last user, asked, inverted. */
+static struct fact fact_owned(const struct packet *packet, const uint32_t uids[2], uint8_t asked,
+			      uint8_t inverted)
+{
+	uint32_t uid = packet->question->uid;
+	struct fact fact = fact_of(true);
+
+	if (asked & inverted & XT_OWNER_BY_SOCKET)
+		return fact_of(false);
+	/* One that nobody holds any more has no owner either. */
+	if (asked & (XT_OWNER_BY_UID | XT_OWNER_BY_GID) && uid == HARK_NONE)
+		return fact_unknown(DOUBT(SOCKET));
+	if (asked & XT_OWNER_BY_UID)
+		fact = fact_turn(fact_of(uid >= uids[0] && uid <= uids[1]),
+				 inverted & XT_OWNER_BY_UID);
+	if (asked & XT_OWNER_BY_GID)
+		fact = fact_and(fact, fact_unknown(DOUBT(SOCKET)));
+	return fact;
+}
+
+/* struct xt_owner_match_info: users, groups, what is asked, what is inverted. */
 static struct fact fact_owner(const struct packet *packet, const struct xt *xt)
 {
-	const uint8_t by_owner = XT_OWNER_BY_UID | XT_OWNER_BY_GID;
-	uint32_t uids[2], uid = packet->question->uid;
-	struct fact fact = fact_of(true);
+	struct fact owned, nobodys;
+	uint32_t uids[2];
 	uint8_t flags[2];
 
 	if (!is_called(xt, "owner") || xt->revision != 1 || !take(packet, xt, 0, uids, 8) ||
 	    !take(packet, xt, 16, flags, 2))
 		return fact_unknown(DOUBT(SOCKET));
+	nobodys = fact_of(flags[0] == flags[1]);
 	/* What comes in has no socket yet. */
 	if (!packet->is_reply)
-		return fact_of(flags[0] == flags[1]);
-	if (flags[0] & flags[1] & XT_OWNER_BY_SOCKET)
-		return fact_of(false);
-	/* One that nobody holds any more has no owner either. */
-	if (flags[0] & by_owner && uid == HARK_NONE)
+		return nobodys;
+	owned = fact_owned(packet, uids, flags[0], flags[1]);
+	/* The answer to a SYN has none where it is a cookie (tcp_make_synack()). */
+	if (packet->question->protocol == RULE_PROTOCOL_TCP &&
+	    (owned.may != nobodys.may || owned.must != nobodys.must))
 		return fact_unknown(DOUBT(SOCKET));
-	if (flags[0] & XT_OWNER_BY_UID)
-		fact = fact_turn(fact_of(uid >= uids[0] && uid <= uids[1]),
-				 flags[1] & XT_OWNER_BY_UID);
-	if (flags[0] & XT_OWNER_BY_GID)
-		fact = fact_and(fact, fact_unknown(DOUBT(SOCKET)));
-	return fact;
+	return owned;
 }
 
 /* struct xt_policy_info: four elements of 76 bytes, then flags. Senders without IPsec match none. */

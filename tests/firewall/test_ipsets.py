@@ -92,17 +92,15 @@ def ranges(words):
 
 
 def judged(version):
-    """Of each rule's set: those for whom it must match, and those for whom it may."""
-    lines = run([MATCHES, str(version), "tcp", TO[version], "22", "eth0"]).stdout.splitlines()
+    """Of each rule: those for whom it must match, and those for whom it may."""
     found = []
-    for line in lines:
-        _, name, _, *rest = line.split()
-        if name == "set":
-            at = rest.index("?")
-            found.append(tuple({s for s in sources(version)
-                                if any(first <= int(ipaddress.ip_address(s)) <= last
-                                       for first, last in ranges(part))}
-                               for part in (rest[:at], rest[at + 1:])))
+    for line in run([MATCHES, str(version), "tcp", TO[version], "22", "eth0"]).stdout.splitlines():
+        words = line.split()[1:]
+        at = words.index("?")
+        found.append(tuple({s for s in sources(version)
+                            if any(first <= int(ipaddress.ip_address(s)) <= last
+                                   for first, last in ranges(part))}
+                           for part in (words[:at], words[at + 1:])))
     return found
 
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * matches: judges the x_tables matches of the rules of nf_tables in the current network namespace,
- * for comparison with what becomes of real packets.
+ * matches: judges the x_tables matches of the rules of the current network namespace, those of
+ * nf_tables and of the older tables, for comparison with what becomes of real packets.
  *
- * matches FAMILY PROTOCOL TO PORT INTERFACE [crafted] [reply]
+ * matches FAMILY PROTOCOL TO PORT INTERFACE [crafted]
  *
- * For each match a line: the rule's comment, its name, the doubts, then the sources for which it
- * must hold, and after a '?' those for which it may. A rule of several has as many lines.
+ * For each rule that has a match a line: the mask of doubts, the sources for which all of its
+ * matches hold for sure, and after a '?' those for which they may.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -30,43 +30,57 @@ static void print_ranges(const struct ranges *ranges, bool is_ipv6)
 	}
 }
 
-static void print_match(const struct packet *packet, const struct packet_state *state,
-			const struct rule *rule, const struct rule_expression *expression)
+static bool is_match(const struct rule_expression *expression)
 {
-	bool is_ipv6 = packet->question->family == HARK_FAMILY_INET6;
-	const struct xt *xt = &packet->ruleset->xts.items[expression->xt];
-	struct condition condition = { 0 };
-
-	if (xt_match(packet, state, xt, &condition) < 0)
-		errx(1, "no memory");
-	printf("%s %s %x", rule->comment ? rule->comment : "-", xt->name, condition.doubts);
-	print_ranges(&condition.must, is_ipv6);
-	printf(" ?");
-	print_ranges(&condition.may, is_ipv6);
-	printf("\n");
-	condition_fini(&condition);
+	return expression->op == RULE_OP_XT_MATCH || expression->op == RULE_OP_XT_IP;
 }
 
-static void print_all(const struct packet *packet, const struct packet_state *state)
+static void print_rule(const struct packet *packet, const struct packet_state *state,
+		       const struct rule *rule)
 {
-	const struct ruleset *ruleset = packet->ruleset;
+	const struct rule_expression *expressions =
+		packet->ruleset->expressions.items + rule->first_expression;
+	bool is_ipv6 = packet->question->family == HARK_FAMILY_INET6, has_any = false;
+	struct condition all = { 0 }, one = { 0 };
+	int r = condition_of_all(&all, &state->sources);
 
-	for (uint32_t i = 0; i < ruleset->rules.n; i++) {
-		const struct rule *rule = &ruleset->rules.items[i];
-		uint32_t table = ruleset->chains.items[rule->chain].table;
-
-		if (ruleset->tables.items[table].family !=
-		    (packet->question->family == HARK_FAMILY_INET6 ? RULE_FAMILY_IPV6 :
-								     RULE_FAMILY_IPV4))
+	for (uint32_t i = 0; r == 0 && i < rule->n_expressions; i++) {
+		if (!is_match(&expressions[i]))
 			continue;
-		for (uint32_t k = 0; k < rule->n_expressions; k++) {
-			const struct rule_expression *expression =
-				&ruleset->expressions.items[rule->first_expression + k];
-
-			if (expression->op == RULE_OP_XT_MATCH || expression->op == RULE_OP_XT_IP)
-				print_match(packet, state, rule, expression);
-		}
+		has_any = true;
+		r = xt_match(packet, state, &packet->ruleset->xts.items[expressions[i].xt], &one);
+		if (r == 0)
+			r = condition_and(&all, &one);
 	}
+	if (r < 0)
+		errx(1, "no memory");
+	if (has_any) {
+		printf("%x", all.doubts);
+		print_ranges(&all.must, is_ipv6);
+		printf(" ?");
+		print_ranges(&all.may, is_ipv6);
+		printf("\n");
+	}
+	condition_fini(&all);
+	condition_fini(&one);
+}
+
+/* As a packet of the chain's hook would have it: on the way in a new one, on the way out a reply. */
+static void print_chain(struct packet packet, struct packet_state *state,
+			const struct rule_chain *chain)
+{
+	const struct rule_interface *interface = packet.in;
+
+	packet.hook = chain->is_base ? chain->hook : RULE_HOOK_INPUT;
+	packet.is_reply = packet.hook == RULE_HOOK_OUTPUT || packet.hook == RULE_HOOK_POSTROUTING;
+	packet.is_first = chain->is_base && chain->priority < RULE_PRIORITY_CONNTRACK;
+	packet.in = packet.is_reply ? NULL : interface;
+	packet.out = packet.is_reply ? interface : NULL;
+	state->ct = packet.is_first ? PACKET_CT_NONE :
+		    packet.is_reply ? PACKET_CT_ESTABLISHED :
+				      PACKET_CT_NEW;
+	for (uint32_t i = 0; i < chain->n_rules; i++)
+		print_rule(&packet, state, &packet.ruleset->rules.items[chain->first_rule + i]);
 }
 
 static struct ruleset *read_rules(void)
@@ -81,48 +95,42 @@ static struct ruleset *read_rules(void)
 	if (nftables_read(&live, ruleset, &interrupted) < 0 || xtables_read(&live, ruleset) < 0 ||
 	    ipsets_read(&live, ruleset) < 0 || routing_read(&live, ruleset) < 0)
 		errx(1, "no memory");
-	ruleset_find_comments(ruleset);
 	source_close_live(&live);
 	return ruleset;
 }
 
 int main(int argc, char **argv)
 {
-	struct firewall_question question = { .is_canonical = true, .uid = HARK_NONE };
+	struct firewall_question question = { .uid = HARK_NONE };
 	struct packet_state state = { .is_to_known = true, .is_dnat_known = true };
-	struct packet packet = { .question = &question, .hook = RULE_HOOK_INPUT };
+	struct packet packet = { .question = &question };
 	struct ruleset *ruleset;
 	bool is_ipv6;
 
 	if (argc < 6 || hark_addr_parse(argv[3], &question.to) < 0 || !getprotobyname(argv[2]))
-		errx(2, "usage: matches FAMILY PROTOCOL TO PORT INTERFACE [crafted] [reply]");
+		errx(2, "usage: matches FAMILY PROTOCOL TO PORT INTERFACE [crafted]");
 	is_ipv6 = strcmp(argv[1], "6") == 0;
 	question.family = is_ipv6 ? HARK_FAMILY_INET6 : HARK_FAMILY_INET;
 	question.protocol = (uint8_t)getprotobyname(argv[2])->p_proto;
 	question.port = (uint16_t)atoi(argv[4]);
 	question.ifindex = if_nametoindex(argv[5]);
+	question.is_canonical = argc == 6;
 	ruleset = read_rules();
 	packet.ruleset = ruleset;
 	packet.in = ruleset_interface(ruleset, question.ifindex);
-	state.ct = PACKET_CT_NEW;
-	for (int i = 6; i < argc; i++) {
-		if (strcmp(argv[i], "crafted") == 0)
-			question.is_canonical = false;
-		if (strcmp(argv[i], "reply") != 0)
-			continue;
-		packet.is_reply = true;
-		packet.hook = RULE_HOOK_OUTPUT;
-		packet.out = packet.in;
-		packet.in = NULL;
-		state.ct = PACKET_CT_ESTABLISHED;
-	}
 	state.mark.known = state.ct_mark.known = UINT32_MAX;
 	state.to = question.to;
 	state.port = question.port;
 	if (fib_new(ruleset, &packet.fib) < 0 ||
 	    ranges_set(&state.sources, 0, is_ipv6 ? RANGES_MAX_IPV6 : RANGES_MAX_IPV4) < 0)
 		errx(1, "no memory");
-	print_all(&packet, &state);
+	for (uint32_t i = 0; i < ruleset->chains.n; i++) {
+		const struct rule_chain *chain = &ruleset->chains.items[i];
+
+		if (ruleset->tables.items[chain->table].family ==
+		    (is_ipv6 ? RULE_FAMILY_IPV6 : RULE_FAMILY_IPV4))
+			print_chain(packet, &state, chain);
+	}
 	ranges_fini(&state.sources);
 	fib_free(packet.fib);
 	ruleset_free(ruleset);
