@@ -99,7 +99,7 @@ static u128 after(u128 number)
 	return number < RANGES_MAX_IPV6 ? number + 1 : number;
 }
 
-/* Those from `at` to before `end` that overlap the interval, or touch it: *ret_end is after them. */
+/* Those from `at` to before `end` that overlap the interval or touch it, *ret_end behind them. */
 static uint32_t find_touching(const struct range *items, uint32_t at, uint32_t end,
 			      const struct range *range, uint32_t *ret_end)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matches of x_tables that have no form of their own in struct xt: what their blobs say as far as it
- * decides, by the structs of include/uapi/linux/netfilter/.
+ * Matches of x_tables that have no form of their own in struct xt: what their blobs say as far as
+ * it decides, by the structs of include/uapi/linux/netfilter/.
  */
 #include "xt.h"
 
@@ -83,7 +83,7 @@ static struct fact fact_owner(const struct packet *packet, const struct xt *xt)
 	return owned;
 }
 
-/* struct xt_policy_info: four elements of 76 bytes, then flags. Senders without IPsec match none. */
+/* struct xt_policy_info: four elements of 76 bytes, then flags. Who has no IPsec matches none. */
 static struct fact fact_policy(const struct packet *packet, const struct xt *xt)
 {
 	uint16_t flags;

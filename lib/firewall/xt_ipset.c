@@ -205,7 +205,7 @@ static bool judge_element(const struct lookup *lookup, const struct ipset_elemen
 		if (lookup->parts[i] <= PART_NET)
 			is_second = true;
 	}
-	/* The search ends at a prefix that is there for another interface (IP_SET_HASH_WITH_MULTI). */
+	/* The search ends at a prefix of another interface (IP_SET_HASH_WITH_MULTI). */
 	ret->layer = LAYER_HIDES;
 	if (iface.may) {
 		fact = fact_and(fact, iface);

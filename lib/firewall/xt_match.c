@@ -2,8 +2,8 @@
 /*
  * Matches of x_tables: for which sources one holds, as the kernel's net/netfilter/xt_*.c have it.
  *
- * Nearly all of them say the same for all sources of a state: a fact, of three values. Few are about
- * addresses, and only one of the two addresses of a packet is that of the senders.
+ * Nearly all of them say the same for all sources of a state: a fact, of three values. Few are
+ * about addresses, and only one of the two addresses of a packet is that of the senders.
  */
 #include "xt.h"
 

@@ -102,7 +102,7 @@ struct fact fact_address(u128 number, const struct address_test *test)
 	return fact_of(holds != test->is_inverted);
 }
 
-/* Numbers up to `max` whose masked bits are the value; *ret_fits is false where they are too many. */
+/* Numbers up to `max` whose masked bits are the value; *ret_fits is false where they are many. */
 static int list_masked(const struct address_test *test, u128 max, struct ranges *ret,
 		       bool *ret_fits)
 {

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from harness import Netns, Skip, case, clean_environment, expect_equal, main  # noqa: E402 (the path)
+from harness import Netns, Skip, case, clean_environment, expect_equal, main  # noqa: E402
 
 MATCHES = os.path.abspath(os.environ.get("MATCHES", "build/tests/tools/matches"))
 TO = {4: "10.0.0.1", 6: "fd00::1"}

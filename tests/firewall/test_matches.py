@@ -12,17 +12,17 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from harness import case, clean_environment, expect, expect_equal, main  # noqa: E402 (the path first)
+from harness import case, clean_environment, expect, expect_equal, main  # noqa: E402
 from lab import EMPTY, Lab, Probe  # noqa: E402
 
 MATCHES = os.path.abspath(os.environ.get("MATCHES", "build/tests/tools/matches"))
 WORDS = {
     4: {"net": "10.0.0.0/8", "odd": "10.0.2.1/255.0.255.255", "wild": "10.0.0.1/255.0.0.255",
-        "to": "192.0.2.10", "other": "192.0.2.11",
-        "range": "10.0.0.1-11.0.0.0", "range_to": "192.0.2.1-192.0.2.20", "all": "0.0.0.0/0"},
+        "to": "192.0.2.10", "other": "192.0.2.11", "range": "10.0.0.1-11.0.0.0",
+        "range_to": "192.0.2.1-192.0.2.20", "all": "0.0.0.0/0"},
     6: {"net": "2600::/16", "odd": "2600::1/ffff:f000:ffff:ffff:ffff:ffff:ffff:ffff",
-        "wild": "2600::1/ffff::ffff", "to": "2001:db8::10", "other": "2001:db8::11", "range": "2600::1-2601::", "range_to": "2001:db8::1-2001:db8::20",
-        "all": "::/0"},
+        "wild": "2600::1/ffff::ffff", "to": "2001:db8::10", "other": "2001:db8::11",
+        "range": "2600::1-2601::", "range_to": "2001:db8::1-2001:db8::20", "all": "::/0"},
 }
 SOURCES = {
     4: ("8.8.8.8", "10.0.0.0", "10.0.0.1", "10.1.2.1", "10.255.255.255", "9.255.255.255", "11.0.0.0",

@@ -65,7 +65,7 @@ static void print_rule(const struct packet *packet, const struct packet_state *s
 	condition_fini(&one);
 }
 
-/* As a packet of the chain's hook would have it: on the way in a new one, on the way out a reply. */
+/* As a packet of the chain's hook has it: on the way in a new one, on the way out a reply. */
 static void print_chain(struct packet packet, struct packet_state *state,
 			const struct rule_chain *chain)
 {
