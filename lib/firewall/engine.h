@@ -123,6 +123,7 @@ struct firewall {
 	bool *chain_matters;       /* beside the chains: it may decide or change anything */
 	struct set_index *sets;    /* beside the sets */
 	struct fib *fib;
+	struct ipset_cache *ipsets;
 	struct hash by_question; /* first of those that have the hash */
 	ARRAY(struct kept_answer) answers;
 	struct firewall_door *doors;

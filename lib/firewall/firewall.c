@@ -60,6 +60,8 @@ int firewall_new(const struct ruleset *ruleset, struct firewall **ret)
 	firewall->ruleset = ruleset;
 	error = fib_new(ruleset, &firewall->fib);
 	if (!error)
+		error = ipset_cache_new(ruleset, &firewall->ipsets);
+	if (!error)
 		error = set_indexes_new(ruleset, &firewall->sets);
 	if (!error)
 		error = guards_new(ruleset, firewall);
@@ -91,6 +93,7 @@ void firewall_free(struct firewall *firewall)
 	array_fini(&firewall->answers);
 	hash_fini(&firewall->by_question);
 	set_indexes_free(firewall->ruleset, firewall->sets);
+	ipset_cache_free(firewall->ipsets);
 	fib_free(firewall->fib);
 	free(firewall->guards);
 	free(firewall->chain_matters);
@@ -122,6 +125,7 @@ static int machine_init(struct machine *machine, struct firewall *firewall,
 	machine->packet.question = question;
 	machine->packet.ruleset = firewall->ruleset;
 	machine->packet.fib = firewall->fib;
+	machine->packet.ipsets = firewall->ipsets;
 	machine->is_ipv6 = question->family == HARK_FAMILY_INET6;
 	return universe(machine->is_ipv6, &machine->all);
 }

@@ -46,6 +46,7 @@ struct packet {
 	const struct firewall_question *question;
 	const struct ruleset *ruleset;
 	struct fib *fib;                  /* of the same ruleset */
+	struct ipset_cache *ipsets;       /* likewise; NULL: none */
 	const struct rule_interface *in;  /* NULL: not known, or on the way out */
 	const struct rule_interface *out; /* of output, postrouting, forward; NULL: not known */
 	bool has_in, has_out;             /* there is one, known or not */
@@ -81,7 +82,14 @@ int condition_not(struct condition *condition, const struct ranges *sources);
 int xt_match(const struct packet *packet, const struct packet_state *state, const struct xt *xt,
 	     struct condition *ret);
 
-/* xt_ipset.c */
+/*
+ * xt_ipset.c. The cache keeps what sets of nothing but addresses say of all senders, so that a large
+ * one is worked out once for all questions; 0 or -ENOMEM.
+ */
+struct ipset_cache;
+int ipset_cache_new(const struct ruleset *ruleset, struct ipset_cache **ret);
+void ipset_cache_free(struct ipset_cache *cache); /* NULL is fine */
+
 int ipset_match(const struct packet *packet, const struct packet_state *state, uint32_t set,
 		uint8_t dimensions, uint8_t flags, struct condition *ret);
 

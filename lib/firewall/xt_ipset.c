@@ -56,6 +56,44 @@ struct layered {
 	u128 first, last;
 };
 
+/* What a set of addresses says of all senders, by whether its exceptions are asked for. */
+struct cached {
+	struct condition members[2];
+	bool is_done[2];
+};
+
+struct ipset_cache {
+	const struct ruleset *ruleset;
+	struct cached *sets; /* beside ruleset->ipsets */
+};
+
+int ipset_cache_new(const struct ruleset *ruleset, struct ipset_cache **ret)
+{
+	struct ipset_cache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return -ENOMEM;
+	cache->ruleset = ruleset;
+	cache->sets = calloc(ruleset->ipsets.n + 1u, sizeof(*cache->sets));
+	if (!cache->sets) {
+		free(cache);
+		return -ENOMEM;
+	}
+	*ret = cache;
+	return 0;
+}
+
+void ipset_cache_free(struct ipset_cache *cache)
+{
+	if (!cache)
+		return;
+	for (uint32_t i = 0; i < cache->ruleset->ipsets.n; i++)
+		for (int k = 0; k < 2; k++)
+			condition_fini(&cache->sets[i].members[k]);
+	free(cache->sets);
+	free(cache);
+}
+
 static bool find_part(const char *name, size_t length, uint8_t *ret)
 {
 	static const char *const names[] = { "ip", "net", "port", "mac", "mark", "iface", "set" };
@@ -268,13 +306,14 @@ static int lay_equals(const struct lookup *lookup, struct condition *ret,
 	return error;
 }
 
-static int look_up(const struct lookup *lookup, struct condition *ret)
+/* What the elements say of all senders there are. */
+static int look_up_all(const struct lookup *lookup, struct condition *ret)
 {
 	const struct ruleset *ruleset = lookup->packet->ruleset;
 	const struct ipset *set = lookup->set;
 	struct layered *items = calloc(set->n_elements + 1u, sizeof(*items));
 	uint32_t n = 0, end, doubts = 0;
-	int error = 0;
+	int error = condition_of_none(ret);
 
 	if (!items)
 		return -ENOMEM;
@@ -291,11 +330,49 @@ static int look_up(const struct lookup *lookup, struct condition *ret)
 		error = lay_equals(lookup, ret, items + i, end - i);
 	}
 	free(items);
-	if (!error)
-		error = ranges_intersect(&ret->may, &lookup->state->sources);
-	if (!error)
-		error = ranges_intersect(&ret->must, &lookup->state->sources);
 	ret->doubts = ranges_equal(&ret->may, &ret->must) ? 0 : doubts;
+	return error;
+}
+
+/* Of a set that is about the senders' addresses alone, whoever asks is told the same. */
+static int look_up_cached(const struct lookup *lookup, const struct condition **ret)
+{
+	uint32_t index = (uint32_t)(lookup->set - lookup->packet->ruleset->ipsets.items);
+	struct cached *cached = &lookup->packet->ipsets->sets[index];
+	bool is_exception = lookup->flags & XT_SET_RETURN_NOMATCH;
+	int error = 0;
+
+	if (!cached->is_done[is_exception])
+		error = look_up_all(lookup, &cached->members[is_exception]);
+	cached->is_done[is_exception] = !error;
+	*ret = &cached->members[is_exception];
+	return error;
+}
+
+static int look_up(const struct lookup *lookup, struct condition *ret)
+{
+	const struct ranges *sources = &lookup->state->sources;
+	const struct condition *all = NULL;
+	struct condition must = { 0 };
+	int error;
+
+	if (!lookup->packet->ipsets || lookup->n_parts != 1 || lookup->parts[0] > PART_NET ||
+	    !packet_is_senders(lookup->packet, lookup->flags & XT_SET_FIRST_SOURCE)) {
+		error = look_up_all(lookup, ret);
+		if (!error)
+			error = ranges_intersect(&ret->may, sources);
+		return error ? error : ranges_intersect(&ret->must, sources);
+	}
+	error = look_up_cached(lookup, &all);
+	if (!error)
+		error = condition_of_set(ret, sources, &all->may);
+	if (error || !all->doubts)
+		return error;
+	error = condition_of_set(&must, sources, &all->must);
+	if (!error)
+		error = ranges_copy(&ret->must, &must.must);
+	ret->doubts = all->doubts;
+	condition_fini(&must);
 	return error;
 }
 
@@ -351,11 +428,10 @@ static int match_set(const struct packet *packet, const struct packet_state *sta
 		return condition_of_some(ret, &state->sources, DOUBT(SET));
 	lookup.is_ipv6 = packet->question->family == HARK_FAMILY_INET6;
 	lookup.has_order = has_part(&lookup, PART_NET);
-	error = condition_of_none(ret);
 	/* Too few dimensions, or the other family, and it is not even looked into. */
 	if (dimensions < lookup.n_parts || (lookup.set->is_ipv6 != lookup.is_ipv6 &&
 					    (lookup.has_order || has_part(&lookup, PART_IP))))
-		return error;
+		return condition_of_none(ret);
 	if (has_part(&lookup, PART_SET))
 		error = match_list(packet, state, lookup.set, dimensions, flags, ret);
 	else

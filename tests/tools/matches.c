@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	state.mark.known = state.ct_mark.known = UINT32_MAX;
 	state.to = question.to;
 	state.port = question.port;
-	if (fib_new(ruleset, &packet.fib) < 0 ||
+	if (fib_new(ruleset, &packet.fib) < 0 || ipset_cache_new(ruleset, &packet.ipsets) < 0 ||
 	    ranges_set(&state.sources, 0, is_ipv6 ? RANGES_MAX_IPV6 : RANGES_MAX_IPV4) < 0)
 		errx(1, "no memory");
 	for (uint32_t i = 0; i < ruleset->chains.n; i++) {
@@ -132,6 +132,7 @@ int main(int argc, char **argv)
 			print_chain(packet, &state, chain);
 	}
 	ranges_fini(&state.sources);
+	ipset_cache_free(packet.ipsets);
 	fib_free(packet.fib);
 	ruleset_free(ruleset);
 	return 0;
