@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What getsockopt() tells of a table of ip_tables or ip6_tables, for its readers and their tests. */
+/* What getsockopt() tells of a table of ip_tables or ip6_tables. */
 #ifndef XTABLES_H
 #define XTABLES_H
 

@@ -5,8 +5,8 @@ have, NET and HOST stand for addresses.
 """
 import shlex
 
-ADDRESSES = {4: {"NET": "10.0.0.0/8", "HOST": "192.0.2.1", "LAST": "192.0.2.9", "ICMP": "icmp"},
-             6: {"NET": "2001:db8::/32", "HOST": "2001:db8::1", "LAST": "2001:db8::9", "ICMP": "icmpv6"}}
+ADDRESSES = {4: {"NET": "10.0.0.0/8", "HOST": "192.0.2.1", "LAST": "192.0.2.9"},
+             6: {"NET": "2001:db8::/32", "HOST": "2001:db8::1", "LAST": "2001:db8::9"}}
 RULES = [
     # The part that is no match.
     (46, "filter", "INPUT", "-s NET -j ACCEPT"),
@@ -27,15 +27,19 @@ RULES = [
     (6, "filter", "INPUT", "-m ah --ahspi 5"),
     (46, "filter", "INPUT", "-m bpf --bytecode '1,6 0 0 1'"),
     (46, "filter", "OUTPUT", "-m cgroup --cgroup 1"),
-    (46, "filter", "INPUT", "-m cluster --cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 7"),
+    (46, "filter", "INPUT", "-m cluster --cluster-total-nodes 2 --cluster-local-node 1 "
+     "--cluster-hash-seed 7"),
     (46, "filter", "INPUT", "-m comment --comment word"),
-    (46, "filter", "INPUT", "-m connbytes --connbytes 5:9 --connbytes-dir both --connbytes-mode packets"),
+    (46, "filter", "INPUT", "-m connbytes --connbytes 5:9 --connbytes-dir both --connbytes-mode "
+     "packets"),
     (46, "filter", "INPUT", "-m connlabel --label 5 --set"),
     (46, "filter", "INPUT", "-p tcp -m connlimit --connlimit-above 3 --connlimit-mask 16"),
     (46, "filter", "INPUT", "-m connmark ! --mark 0x7/0xff"),
     (46, "filter", "INPUT", "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
-    (46, "filter", "INPUT", "-m conntrack ! --ctstate INVALID,UNTRACKED --ctstatus ASSURED --ctexpire 5:9 "
-     "--ctdir REPLY --ctproto tcp ! --ctorigsrc NET --ctrepldst HOST --ctorigdstport 7:9 --ctreplsrcport 5"),
+    (46, "filter", "INPUT", "-m conntrack ! --ctstate INVALID,UNTRACKED --ctstatus ASSURED "
+     "--ctexpire 5:9 "
+     "--ctdir REPLY --ctproto tcp ! --ctorigsrc NET --ctrepldst HOST --ctorigdstport 7:9 "
+     "--ctreplsrcport 5"),
     (46, "filter", "INPUT", "-m conntrack --ctstate SNAT,DNAT,NEW"),
     (46, "filter", "INPUT", "-m cpu ! --cpu 1"),
     (46, "filter", "INPUT", "-p dccp -m dccp --sport 5 ! --dport 7:9"),
@@ -46,7 +50,8 @@ RULES = [
     (46, "filter", "INPUT", "-p esp -m esp --espspi 5:9"),
     (6, "filter", "INPUT", "-m eui64"),
     (6, "filter", "INPUT", "-m frag --fragid 5"),
-    (46, "filter", "INPUT", "-m hashlimit --hashlimit-upto 3/sec --hashlimit-name h --hashlimit-mode srcip"),
+    (46, "filter", "INPUT", "-m hashlimit --hashlimit-upto 3/sec --hashlimit-name h "
+     "--hashlimit-mode srcip"),
     (46, "filter", "INPUT", "-m hashlimit --hashlimit-above 3kb/s --hashlimit-name g"),
     (6, "filter", "INPUT", "-m hbh --hbh-len 5"),
     (6, "filter", "INPUT", "-m dst --dst-len 5"),
@@ -86,7 +91,8 @@ RULES = [
     (46, "filter", "INPUT", "-m state --state NEW,UNTRACKED"),
     (46, "filter", "INPUT", "-m statistic --mode random --probability 0.25"),
     (46, "filter", "INPUT", "-m string --string GET --algo bm"),
-    (46, "filter", "INPUT", "-p tcp -m tcp ! --sport 5 --dport 7:9 --tcp-flags SYN,ACK SYN ! --tcp-option 5"),
+    (46, "filter", "INPUT", "-p tcp -m tcp ! --sport 5 --dport 7:9 --tcp-flags SYN,ACK SYN ! "
+     "--tcp-option 5"),
     (46, "filter", "INPUT", "-p tcp -m tcpmss --mss 5:9"),
     (46, "filter", "INPUT", "-m time --timestart 08:00 --timestop 17:00 --weekdays Mon,Tue"),
     (46, "filter", "INPUT", "-m tos --tos 0x10/0xff"),
@@ -106,14 +112,16 @@ RULES = [
     (46, "raw", "PREROUTING", "-j CT --zone 5"),
     (46, "raw", "PREROUTING", "-p tcp -j CT --ctevents new"),
     (46, "nat", "PREROUTING", "-p tcp -j DNAT --to-destination HOST"),
-    (4, "nat", "PREROUTING", "-p tcp -j DNAT --to-destination 192.0.2.1-192.0.2.9:5-9 --random --persistent"),
+    (4, "nat", "PREROUTING", "-p tcp -j DNAT --to-destination 192.0.2.1-192.0.2.9:5-9 --random "
+     "--persistent"),
     (6, "nat", "PREROUTING", "-p tcp -j DNAT --to-destination [2001:db8::1]:5"),
     (6, "mangle", "PREROUTING", "-j DNPT --src-pfx fd00::/64 --dst-pfx 2001:db8::/64"),
     (6, "mangle", "POSTROUTING", "-j SNPT --src-pfx fd00::/64 --dst-pfx 2001:db8::/64"),
     (46, "mangle", "PREROUTING", "-j DSCP --set-dscp 0x2e"),
     (4, "mangle", "PREROUTING", "-p tcp -j ECN --ecn-tcp-remove"),
     (6, "mangle", "PREROUTING", "-j HL --hl-set 64"),
-    (46, "mangle", "PREROUTING", "-j HMARK --hmark-tuple src,dst --hmark-mod 5 --hmark-rnd 1 --hmark-offset 2"),
+    (46, "mangle", "PREROUTING", "-j HMARK --hmark-tuple src,dst --hmark-mod 5 --hmark-rnd 1 "
+     "--hmark-offset 2"),
     (46, "filter", "INPUT", "-j IDLETIMER --timeout 5 --label VERSION"),
     (46, "filter", "INPUT", "-j LOG --log-prefix word"),
     (46, "mangle", "PREROUTING", "-j MARK --set-xmark 0x5/0xf"),
@@ -124,7 +132,8 @@ RULES = [
     (46, "filter", "INPUT", "-j NFQUEUE --queue-num 5"),
     (46, "filter", "INPUT", "-j NFQUEUE --queue-balance 5:7 --queue-bypass"),
     (46, "raw", "PREROUTING", "-j NOTRACK"),
-    (46, "mangle", "PREROUTING", "-j RATEEST --rateest-name r --rateest-interval 250ms --rateest-ewmalog 500ms"),
+    (46, "mangle", "PREROUTING", "-j RATEEST --rateest-name r --rateest-interval 250ms "
+     "--rateest-ewmalog 500ms"),
     (46, "nat", "PREROUTING", "-p tcp -j REDIRECT --to-ports 5-9"),
     (46, "filter", "INPUT", "-j REJECT"),
     (46, "filter", "INPUT", "-p tcp -j REJECT --reject-with tcp-reset"),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from harness import Netns, case, expect, expect_equal, main, needs_real_root  # noqa: E402 (the path)
+from harness import Netns, case, expect, expect_equal, main, needs_real_root  # noqa: E402
 import every_xt  # noqa: E402
 
 XTABLES, RULETEXT = os.environ["XTABLES"], os.environ["RULETEXT"]
@@ -89,7 +89,9 @@ def told(line):
 
 
 def priority(table, hook):
-    return PRIORITIES[table] if table != "nat" else -100 if hook in ("PREROUTING", "OUTPUT") else 100
+    if table == "nat":
+        return -100 if hook in ("PREROUTING", "OUTPUT") else 100
+    return PRIORITIES[table]
 
 
 def compare(version, lines):
@@ -221,8 +223,9 @@ def all_revisions():
                 for name in registered:
                     for revision in range(8):
                         if supports(version, kind, name, revision):
+                            bit = {4: 1, 6: 2}[version]
                             expect(any((kind, name, str(revision), str(families)) in known
-                                       for families in range(1, 8) if families & {4: 1, 6: 2}[version]),
+                                       for families in range(1, 8) if families & bit),
                                    f"{kind} {name} revision {revision} of IPv{version} is known")
     ns.close()
 

@@ -2,10 +2,10 @@
 /*
  * xtables: tells what is read of ip_tables and ip6_tables in the current network namespace.
  *
- * A line for each chain (family, table, name, number of rules, and of a hook its number, priority
- * and policy), and for each rule (family, table, chain, number, then each match as name/kind and the
- * target likewise; of a verdict its kind is followed by it and the chain).
- * xtables names: a line for each match and target that is known by name, with revision and families.
+ * A line for each chain: family, table, name, number of rules, and of a hook its number, priority
+ * and policy. And for each rule: family, table, chain, number, then each match as name/kind and the
+ * target likewise; of a verdict its kind is followed by it and the chain.
+ * xtables names: a line for each match and target that is known, with revision and families.
  */
 #include <err.h>
 #include <stdio.h>
