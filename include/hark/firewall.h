@@ -39,6 +39,7 @@ enum hark_firewall_doubt {
 	HARK_DOUBT_SOCKET,    /* the state of sockets */
 	HARK_DOUBT_BRIDGE,    /* the port of a bridge that it came by */
 	HARK_DOUBT_SOURCE,    /* a pattern of source addresses too scattered to be listed */
+	HARK_DOUBT_ORDER,     /* of chains of one priority, of several tables: nothing tells it */
 	HARK_DOUBT_UNDECODED, /* a rule that hark does not understand */
 	HARK_DOUBT_N_,
 };

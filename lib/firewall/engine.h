@@ -100,7 +100,7 @@ struct passage {
 
 /* Base chains at one hook of one family, as they are called. */
 struct hook_chains {
-	ARRAY(uint32_t) chains; /* by priority */
+	ARRAY(uint32_t) chains; /* as they run, see order.c */
 	ARRAY(uint32_t) nat;
 };
 
@@ -172,6 +172,13 @@ struct firewall_witness machine_witness(const struct machine *machine, uint8_t d
 
 /* machine.c: runs a base chain: the states that go on are those that it accepted. */
 int machine_run_base(struct machine *machine, uint32_t chain, struct states *states);
+
+/* order.c: adds a base chain in its place. */
+int chains_add(const struct ruleset *ruleset, struct hook_chains *hook, bool is_nat, uint32_t chain);
+/* Runs those of a priority below `end`, from *at on. */
+int chains_run_before(struct machine *machine, const struct hook_chains *chains, int64_t end,
+		      uint32_t *at, struct states *states);
+int chains_run_nat(struct machine *machine, const struct hook_chains *chains, struct states *states);
 
 /* A rule while it is run on one state. */
 struct rule_run {

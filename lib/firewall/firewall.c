@@ -14,21 +14,6 @@ static bool is_for_family(const struct rule_table *table, enum hark_family famil
 	       table->family == (family == HARK_FAMILY_INET6 ? RULE_FAMILY_IPV6 : RULE_FAMILY_IPV4);
 }
 
-static int add_by_priority(const struct ruleset *ruleset, struct hook_chains *hook, bool is_nat,
-			   uint32_t chain)
-{
-	uint32_t *place = is_nat ? array_push(&hook->nat) : array_push(&hook->chains);
-	uint32_t *items = is_nat ? hook->nat.items : hook->chains.items;
-	int32_t priority = ruleset->chains.items[chain].priority;
-
-	if (!place)
-		return -ENOMEM;
-	for (; place > items && ruleset->chains.items[place[-1]].priority > priority; place--)
-		*place = place[-1];
-	*place = chain;
-	return 0;
-}
-
 static int find_hooks(struct firewall *firewall)
 {
 	const struct ruleset *ruleset = firewall->ruleset;
@@ -43,8 +28,8 @@ static int find_hooks(struct firewall *firewall)
 			continue;
 		for (int family = HARK_FAMILY_INET; family < HARK_FAMILY_N_ && !error; family++) {
 			if (is_for_family(table, family))
-				error = add_by_priority(
-					ruleset, &firewall->hooks[family][chain->hook], is_nat, i);
+				error = chains_add(ruleset, &firewall->hooks[family][chain->hook],
+						   is_nat, i);
 		}
 	}
 	return error;

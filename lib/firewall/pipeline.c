@@ -75,49 +75,6 @@ static void track(struct machine *machine, struct states *states)
 	}
 }
 
-/* Those that the nat chains are still to see, apart from the others. */
-static int split_translated(struct states *from, struct states *ret_done, bool is_first)
-{
-	struct states rest = { 0 };
-	int error = 0;
-
-	for (uint32_t i = 0; i < from->list.n && !error; i++) {
-		struct packet_state *state = &from->list.items[i];
-		bool is_done = state->is_translated || (is_first && state->ct != PACKET_CT_NEW);
-
-		error = states_add(is_done ? ret_done : &rest, state);
-	}
-	states_fini(from);
-	*from = rest;
-	return error;
-}
-
-/* nf_nat_core.c: only the first packet of a connection, and up to the first that translates. */
-static int run_nat(struct machine *machine, const struct hook_chains *chains, struct states *states)
-{
-	struct states done = { 0 };
-	int error = 0;
-
-	if (!chains->nat.n || machine->packet.is_reply)
-		return 0;
-	machine->is_nat = true;
-	for (uint32_t i = 0; i < chains->nat.n && !error; i++) {
-		error = split_translated(states, &done, i == 0);
-		if (!error && states->list.n)
-			error = machine_run_base(machine, chains->nat.items[i], states);
-	}
-	machine->is_nat = false;
-	if (!error)
-		error = states_absorb(&done, states);
-	states_fini(states);
-	for (uint32_t i = 0; i < done.list.n && !error; i++) {
-		done.list.items[i].is_translated = false;
-		error = states_add(states, &done.list.items[i]);
-	}
-	states_fini(&done);
-	return error;
-}
-
 /* The answer carries the address again that the sender knows. */
 static void restore(struct machine *machine, struct states *states)
 {
@@ -128,74 +85,6 @@ static void restore(struct machine *machine, struct states *states)
 		state->port = machine->packet.question->port;
 		state->is_to_known = state->is_port_known = true;
 	}
-}
-
-static int run_in_order(struct machine *machine, const uint32_t *chains, uint32_t n,
-			bool is_backwards, struct states *states, uint32_t *ret_n_deciding)
-{
-	int error = 0;
-
-	*ret_n_deciding = 0;
-	for (uint32_t i = 0; i < n && !error && states->list.n; i++) {
-		uint32_t n_outcomes = machine->outcomes.n;
-
-		error = machine_run_base(machine, chains[is_backwards ? n - 1 - i : i], states);
-		if (machine->outcomes.n != n_outcomes)
-			++*ret_n_deciding;
-	}
-	return error;
-}
-
-/*
- * Chains of one priority run in an order that nothing tells: the one that was registered last comes
- * first. Where that makes a difference, both orders are followed.
- */
-static int run_tied(struct machine *machine, const uint32_t *chains, uint32_t n,
-		    struct states *states)
-{
-	struct states copy = { 0 };
-	firewall_tell tell = machine->tell;
-	uint32_t n_deciding, n_before = states->list.n;
-	int error;
-
-	if (n == 1)
-		return run_in_order(machine, chains, n, false, states, &n_deciding);
-	error = states_copy(&copy, states);
-	if (!error)
-		error = run_in_order(machine, chains, n, false, states, &n_deciding);
-	if (!error && (n_deciding > 1 || states->list.n > n_before)) {
-		machine->tell = NULL;
-		error = run_in_order(machine, chains, n, true, &copy, &n_deciding);
-		machine->tell = tell;
-		if (!error)
-			error = states_absorb(states, &copy);
-	}
-	states_fini(&copy);
-	return error;
-}
-
-static int32_t priority_of(const struct machine *machine, const struct hook_chains *chains,
-			   uint32_t i)
-{
-	return machine->ruleset->chains.items[chains->chains.items[i]].priority;
-}
-
-/* Chains of a priority below `end`, from *at on. */
-static int run_chains_before(struct machine *machine, const struct hook_chains *chains, int64_t end,
-			     uint32_t *at, struct states *states)
-{
-	int error = 0;
-
-	while (*at < chains->chains.n && priority_of(machine, chains, *at) < end && !error) {
-		uint32_t n = 1;
-
-		while (*at + n < chains->chains.n &&
-		       priority_of(machine, chains, *at + n) == priority_of(machine, chains, *at))
-			n++;
-		error = run_tied(machine, chains->chains.items + *at, n, states);
-		*at += n;
-	}
-	return error;
 }
 
 static int run_hook(struct machine *machine, uint8_t hook, struct states *states)
@@ -211,24 +100,24 @@ static int run_hook(struct machine *machine, uint8_t hook, struct states *states
 	machine->packet.is_first = is_early;
 	error = meet_programs(machine, RULE_PROGRAM_NETFILTER, hook, states);
 	if (!error && is_early) {
-		error = run_chains_before(machine, chains, RULE_PRIORITY_CONNTRACK, &at, states);
+		error = chains_run_before(machine, chains, RULE_PRIORITY_CONNTRACK, &at, states);
 		track(machine, states);
 		machine->packet.is_first = false;
 		if (!error)
-			error = run_chains_before(machine, chains, RULE_PRIORITY_NAT_DESTINATION,
+			error = chains_run_before(machine, chains, RULE_PRIORITY_NAT_DESTINATION,
 						  &at, states);
 		if (!error && !(machine->is_local && hook == RULE_HOOK_PREROUTING))
-			error = run_nat(machine, chains, states);
+			error = chains_run_nat(machine, chains, states);
 	}
 	if (!error && is_late) {
-		error = run_chains_before(machine, chains, RULE_PRIORITY_NAT_SOURCE, &at, states);
+		error = chains_run_before(machine, chains, RULE_PRIORITY_NAT_SOURCE, &at, states);
 		if (!error)
-			error = run_nat(machine, chains, states);
+			error = chains_run_nat(machine, chains, states);
 		if (machine->packet.is_reply && hook == RULE_HOOK_POSTROUTING)
 			restore(machine, states);
 	}
 	if (!error)
-		error = run_chains_before(machine, chains, INT64_MAX, &at, states);
+		error = chains_run_before(machine, chains, INT64_MAX, &at, states);
 	return error;
 }
 
@@ -266,24 +155,11 @@ static int run_ingress(struct machine *machine, struct states *states)
 
 	machine->packet.hook = RULE_HOOK_INGRESS;
 	for (uint32_t i = 0; i < machine->ruleset->chains.n && !error; i++) {
-		uint32_t *chain, place;
-
-		if (!is_ingress_of(machine, &machine->ruleset->chains.items[i]))
-			continue;
-		chain = array_push(&chains.chains);
-		if (!chain)
-			error = -ENOMEM;
-		else
-			*chain = i;
-		for (place = chains.chains.n; !error && place-- > 1 &&
-					      priority_of(machine, &chains, place - 1) >
-						      priority_of(machine, &chains, place);) {
-			chains.chains.items[place] = chains.chains.items[place - 1];
-			chains.chains.items[place - 1] = i;
-		}
+		if (is_ingress_of(machine, &machine->ruleset->chains.items[i]))
+			error = chains_add(machine->ruleset, &chains, false, i);
 	}
 	if (!error)
-		error = run_chains_before(machine, &chains, INT64_MAX, &at, states);
+		error = chains_run_before(machine, &chains, INT64_MAX, &at, states);
 	array_fini(&chains.chains);
 	return error;
 }

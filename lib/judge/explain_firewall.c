@@ -81,6 +81,7 @@ static const char *doubt_text(enum hark_firewall_doubt doubt)
 		[HARK_DOUBT_SOCKET] = "the state of sockets",
 		[HARK_DOUBT_BRIDGE] = "the port of the bridge that it comes by",
 		[HARK_DOUBT_SOURCE] = "a pattern of source addresses",
+		[HARK_DOUBT_ORDER] = "which of two tables comes first",
 		[HARK_DOUBT_UNDECODED] = "a rule that hark does not understand",
 	};
 

@@ -163,7 +163,7 @@ const char *hark_firewall_doubt_name(enum hark_firewall_doubt doubt)
 {
 	static const char *const names[] = {
 		"sender", "rate",  "time",         "chance", "set",    "routing",        "mark",
-		"bpf",    "queue", "tcp-wrappers", "socket", "bridge", "source-pattern", "undecoded"
+		"bpf",    "queue", "tcp-wrappers", "socket", "bridge", "source-pattern", "order", "undecoded"
 	};
 
 	return NAME_OF(names, doubt, HARK_DOUBT_N_);
