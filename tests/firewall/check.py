@@ -129,7 +129,7 @@ def agrees(part, outcome, port, listeners, is_filtered):
     if part.verdict == "drop":
         return outcome == "drop"
     if part.verdict == "reject":
-        return kind == "reject" and detail == part.how
+        return kind == "reject" and part.how in (None, detail)
     if part.verdict == "diverted":
         where = (part.how or "").rpartition(":")[2]
         if kind == "accept":

@@ -51,7 +51,11 @@ class Run:
             self.refused += 1
             return []
         self.loaded += 1
-        wrong = self.checker.compare(ruleset, seed)
+        try:
+            wrong = self.checker.compare(ruleset, seed)
+        except Exception as error:  # the other seeds are to be tried
+            self.failed.append(seed)
+            return [f"seed {seed}: {kind}", *str(error).splitlines()]
         if not wrong:
             return []
         self.failed.append(seed)

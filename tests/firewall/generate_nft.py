@@ -2,7 +2,6 @@
 import values
 from values import MARKS, MINE, PORTS, TCP_PORTS, UDP_PORTS
 
-ELSEWHERE = {4: "172.31.0.2", 6: "fd31::2"}
 REJECTS = {
     0: ("icmpx port-unreachable", "icmpx admin-prohibited", "icmpx no-route", "icmpx host-unreachable"),
     4: ("icmp net-unreachable", "icmp host-unreachable", "icmp port-unreachable",

@@ -1,7 +1,7 @@
 """Random tables of nf_tables: sets, chains, statements; conditions are in generate_nft.py."""
 import values
-from generate_nft import COMMON, ELSEWHERE, REJECTS, TRACKED, Conditions, Rule
-from values import MARKS, PORTS, TCP_PORTS
+from generate_nft import COMMON, REJECTS, TRACKED, Conditions, Rule
+from values import ELSEWHERE, MARKS, PORTS, TCP_PORTS
 
 # (type, hook, priorities, how often)
 BASES = (

@@ -23,7 +23,7 @@ def _routing(rng):
                          + rng.choice(("blackhole", "lookup 100", "prohibit", "unreachable")))
         if rng.random() < 0.1:
             lines += [f"rule add from {values.MINE[version][0]} lookup 101",
-                      f"route add default dev eth2 table 101"]
+                      f"route add default via {values.ELSEWHERE[version]} dev eth2 onlink table 101"]
         if lines:
             yield kind, "\n".join(lines)
     if rng.random() < 0.5:

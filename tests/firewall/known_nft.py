@@ -144,8 +144,8 @@ CASES = [
         tcp 12.0.0.2 22 drop
         tcp 13.9.3.9 22 accept
         tcp 13.9.4.9 22 drop
-        tcp 14.0.0.1 22 accept
-        tcp 14.0.0.2 22 drop
+        tcp 14.0.0.1 22 accept; source-pattern
+        tcp 14.0.0.2 22 drop; source-pattern
         tcp 15.1.2.3 22 accept
         tcp 15.1.2.3 22@eth1 drop
         tcp 16.9.9.9 22 accept""", definite=90),

@@ -33,11 +33,12 @@ SECONDS = 20
 ADDRESSES = {
     "eth0": ["192.0.2.10/32", "192.0.2.11/32", "2001:db8::10/128", "2001:db8::11/128"],
     "eth1": ["198.18.0.10/32", "2001:db8:1::10/128"],
-    "eth2": ["172.31.0.1/24", "fd31::1/64"],
+    "eth2": ["172.31.0.1/32", "fd31::1/128"],
 }
 GATEWAYS = {"eth0": ("192.0.2.1", "2001:db8::1"), "eth1": ("198.18.0.1", "2001:db8:1::1")}
 ELSEWHERE = ("172.31.0.2", "fd31::2")
-ROUTES = ("route replace default via 192.0.2.1 dev eth0 onlink",
+ROUTES = (*(f"route replace {target} dev eth2" for target in ELSEWHERE),
+          "route replace default via 192.0.2.1 dev eth0 onlink",
           "route replace default via 2001:db8::1 dev eth0 onlink")
 MACS = {name: (f"02:00:00:00:0{n}:01", f"02:00:00:00:0{n}:02")
         for n, name in enumerate(("eth0", "eth1", "eth2", "mark"))}
@@ -59,9 +60,7 @@ def is_sendable(address):
         bytes(12), bytes(10) + b"\xff\xff") and address not in LOCAL
 
 
-LOCAL = {a.split("/")[0] for name in ADDRESSES for a in ADDRESSES[name]} | {
-    # Neighbours on links of the box, which are not asked for them
-    *(ELSEWHERE), "172.31.0.0", "172.31.0.255"}
+LOCAL = {a.split("/")[0] for name in ADDRESSES for a in ADDRESSES[name]} | set(ELSEWHERE)
 
 
 class Lab:
@@ -268,15 +267,13 @@ class Lab:
     def _collect(self, found):
         for name in ("eth0", "eth1", "eth2"):
             for frame in self._frames(self._wires[name]):
-                if name == "eth2":
-                    number = frames.sent(frame[14:])
-                    if number is not None:
-                        found[number] = f"diverted {frames.target(frame[14:])}"
-                elif told := frames.answer(frame[14:]):
+                if told := frames.answer(frame[14:]):
                     number, how = told
                     if isinstance(how, int):
                         how = f"accept {self.tcp[how - SEGMENT]}"
                     found.setdefault(number, how)
+                elif name == "eth2" and (number := frames.sent(frame[14:])) is not None:
+                    found[number] = f"diverted {frames.target(frame[14:])}"
         for fileno, _ in self._readable.poll(0):
             sock, port = self._datagrams[fileno]
             for text in self._frames(sock):
