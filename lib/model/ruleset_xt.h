@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Matches and targets of x_tables, in tables of their own or within nf_tables: part of ruleset.h. */
+/* Matches and targets of x_tables, alone or within nf_tables: a part of ruleset.h. */
 #ifndef RULESET_XT_H
 #define RULESET_XT_H
 
@@ -14,7 +14,7 @@ struct rule_bytes {
 	uint32_t length;
 };
 
-/* What struct ipt_ip and struct ip6t_ip6 have. Addresses in network order, IPv4 in the first four. */
+/* Of struct ipt_ip and struct ip6t_ip6. Addresses in network order, IPv4 in the first four. */
 enum xt_invert {
 	XT_INVERT_IN = 0x01,
 	XT_INVERT_OUT = 0x02,
