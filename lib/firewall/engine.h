@@ -211,6 +211,8 @@ int load(const struct machine *machine, const struct packet_state *state,
 	 struct condition *condition);
 
 /* lookup.c */
+#define DYNSET_DELETE 2 /* NFT_DYNSET_OP_DELETE */
+
 struct lookup_group {
 	struct condition condition;
 	uint32_t element; /* for its data or verdict; RULESET_NONE: unknown, of any */

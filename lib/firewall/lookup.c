@@ -17,6 +17,7 @@
 
 struct set_index {
 	bool has_sources, has_order;
+	bool is_filled, is_drained; /* by rules: anybody may come into it, or leave it */
 	/* Keys as addresses: all, and those that are not up to an expression of their own */
 	struct ranges may, must;
 	uint32_t *order; /* elements by their first key, without the catch-all */
@@ -33,8 +34,22 @@ void lookup_fini(struct lookup *lookup)
 
 int set_indexes_new(const struct ruleset *ruleset, struct set_index **ret)
 {
-	*ret = calloc(ruleset->sets.n + 1u, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
+	struct set_index *indexes = calloc(ruleset->sets.n + 1u, sizeof(**ret));
+
+	if (!indexes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ruleset->expressions.n; i++) {
+		const struct rule_expression *e = &ruleset->expressions.items[i];
+
+		if (e->op != RULE_OP_DYNSET || e->set >= ruleset->sets.n)
+			continue;
+		if (e->key == DYNSET_DELETE)
+			indexes[e->set].is_drained = true;
+		else
+			indexes[e->set].is_filled = true;
+	}
+	*ret = indexes;
+	return 0;
 }
 
 void set_indexes_free(const struct ruleset *ruleset, struct set_index *indexes)
@@ -385,6 +400,31 @@ static int add_catchall(struct machine *machine, const struct rule_set *set, boo
 	return error;
 }
 
+/* What earlier packets had rules do to the set. */
+static int add_changes(struct machine *machine, const struct rule_set *set, uint32_t index,
+		       bool has_groups, struct lookup *ret)
+{
+	const struct set_index *indexes = &machine->firewall->sets[index];
+	struct condition some = { 0 };
+	int error = 0;
+
+	if (indexes->is_drained) {
+		ret->found.must.n = 0;
+		ret->found.doubts |= DOUBT(SET);
+		for (uint32_t i = 0; i < ret->groups.n; i++) {
+			ret->groups.items[i].condition.must.n = 0;
+			ret->groups.items[i].condition.doubts |= DOUBT(SET);
+		}
+	}
+	if (indexes->is_filled) {
+		error = condition_of_some(&some, &machine->all, DOUBT(SET));
+		if (!error)
+			error = add_found(machine, set, ret, &some, RULESET_NONE, has_groups);
+	}
+	condition_fini(&some);
+	return error;
+}
+
 int lookup_ask(struct machine *machine, const struct registers *registers, uint8_t reg,
 	       uint32_t index, bool has_groups, struct lookup *ret)
 {
@@ -410,5 +450,7 @@ int lookup_ask(struct machine *machine, const struct registers *registers, uint8
 		error = look_up_source(machine, set, index, ret);
 	else
 		error = look_up_all(machine, registers, reg, set, has_groups, ret);
-	return error ? error : add_catchall(machine, set, has_groups, ret);
+	if (!error)
+		error = add_catchall(machine, set, has_groups, ret);
+	return error ? error : add_changes(machine, set, index, has_groups, ret);
 }

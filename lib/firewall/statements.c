@@ -12,8 +12,6 @@ enum object_kind {
 	OBJECT_SYNPROXY = 10,
 };
 
-#define DYNSET_DELETE 2
-
 /* --- Refusals --- */
 
 static const uint8_t icmp_kinds[] = {

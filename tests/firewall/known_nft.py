@@ -166,7 +166,7 @@ CASES = [
         "set few { type ipv4_addr; limit rate 10/second; elements = { 10.1.2.3 limit rate 1/hour } }",
         "set counted { type ipv4_addr; counter; elements = { 10.1.2.4 } }",
         chain("closed", "ip saddr @going accept", "ip saddr @few accept", "ip saddr @counted accept")), """
-        tcp 8.8.8.8 22 accept; set
+        tcp 8.8.8.8 22 accept
         tcp 9.9.9.9 22 accept
         tcp 10.1.2.3 22 *; rate
         tcp 10.1.2.4 22 accept

@@ -55,9 +55,9 @@ def is_sendable(address):
     raw = frames.packed(address)
     if len(raw) == 4:
         return raw[0] not in (0, 127) and not 224 <= raw[0] < 240 and raw != b"\xff" * 4 \
-            and address not in LOCAL
+            and address not in LOCAL and not address.startswith("172.31.0.")
     return raw[0] != 0xff and raw[0] * 256 + raw[1] & 0xffc0 != 0xfe80 and raw[:12] not in (
-        bytes(12), bytes(10) + b"\xff\xff") and address not in LOCAL
+        bytes(12), bytes(10) + b"\xff\xff") and address not in LOCAL and raw[:8] != bytes.fromhex("fd31") + bytes(6)
 
 
 LOCAL = {a.split("/")[0] for name in ADDRESSES for a in ADDRESSES[name]} | set(ELSEWHERE)
