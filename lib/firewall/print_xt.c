@@ -198,13 +198,13 @@ void put_xt_tcp_flags(struct sink *sink, uint8_t flags)
 	}
 }
 
-static bool take_ports(struct xt_rule *rule, const uint8_t *first, const uint8_t *last, bool is_not)
+static bool take_ports(struct xt_rule *rule, uint32_t at, const uint8_t *first, const uint8_t *last,
+		       bool is_not)
 {
 	const char *module = module_of(rule->ip.protocol);
-	uint32_t at = rule->load->offset;
 	uint16_t from, to;
 
-	if (!module || rule->mask || rule->load->length != 2 || (at != 0 && at != 2))
+	if (!module || rule->mask || (at != 0 && at != 2))
 		return false;
 	open_module(rule, module);
 	from = (uint16_t)(first[0] << 8 | first[1]);
@@ -339,14 +339,28 @@ static bool take_meta(struct xt_rule *rule, const struct rule_expression *compar
 	}
 }
 
+/* A range of ports from the first or to the last is one comparison. */
+static bool take_open_range(struct xt_rule *rule, const struct rule_expression *compare)
+{
+	static const uint8_t none[2], all[2] = { 0xff, 0xff };
+	const uint8_t *bytes = ruleset_bytes(rule->ruleset, compare->data.at);
+	bool is_to = compare->compare == RULE_LTE || compare->compare == RULE_GT;
+
+	return rule->load->op == RULE_OP_PAYLOAD && rule->load->base == RULE_PAYLOAD_TRANSPORT &&
+	       rule->load->length == 2 && compare->data.length == 2 &&
+	       take_ports(rule, rule->load->offset, is_to ? none : bytes, is_to ? bytes : all,
+			  compare->compare == RULE_GT || compare->compare == RULE_LT);
+}
+
 static bool take_compare(struct xt_rule *rule, const struct rule_expression *compare)
 {
 	const uint8_t *bytes = ruleset_bytes(rule->ruleset, compare->data.at);
 	bool is_not = compare->compare == RULE_NEQ;
 
-	if (!rule->load || compare->sreg != rule->load->dreg ||
-	    (compare->compare != RULE_EQ && !is_not))
+	if (!rule->load || compare->sreg != rule->load->dreg)
 		return false;
+	if (compare->compare != RULE_EQ && !is_not)
+		return take_open_range(rule, compare);
 	if (rule->load->op == RULE_OP_META)
 		return take_meta(rule, compare);
 	if (rule->load->base == RULE_PAYLOAD_NETWORK)
@@ -355,15 +369,22 @@ static bool take_compare(struct xt_rule *rule, const struct rule_expression *com
 		return false;
 	if (rule->load->offset == 13 && compare->data.length == 1)
 		return take_tcp_flags(rule, bytes[0], is_not);
-	return compare->data.length == 2 && take_ports(rule, bytes, bytes, is_not);
+	if (rule->load->length != compare->data.length)
+		return false;
+	/* Both ports may be compared at once. */
+	if (compare->data.length == 4 && rule->load->offset == 0 && !is_not)
+		return take_ports(rule, 0, bytes, bytes, false) &&
+		       take_ports(rule, 2, bytes + 2, bytes + 2, false);
+	return compare->data.length == 2 &&
+	       take_ports(rule, rule->load->offset, bytes, bytes, is_not);
 }
 
 static bool take_range(struct xt_rule *rule, const struct rule_expression *range)
 {
 	return rule->load && rule->load->op == RULE_OP_PAYLOAD &&
 	       rule->load->base == RULE_PAYLOAD_TRANSPORT && range->sreg == rule->load->dreg &&
-	       range->data.length == 2 && range->data2.length == 2 &&
-	       take_ports(rule, ruleset_bytes(rule->ruleset, range->data.at),
+	       range->data.length == 2 && range->data2.length == 2 && rule->load->length == 2 &&
+	       take_ports(rule, rule->load->offset, ruleset_bytes(rule->ruleset, range->data.at),
 			  ruleset_bytes(rule->ruleset, range->data2.at),
 			  range->compare == RULE_NEQ);
 }

@@ -322,24 +322,22 @@ static void put_hashlimit(struct sink *sink, const struct ruleset *ruleset, cons
 	PUT(sink, " --hashlimit-name ", xt_text(ruleset, xt, 0, 255, name));
 }
 
+static void put_nothing(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt)
+{
+	(void)sink;
+	(void)ruleset;
+	(void)xt;
+}
+
 static const struct {
 	const char *name;
 	void (*put)(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt);
 } by_blob[] = {
-	{ "icmp", put_icmp },
-	{ "icmp6", put_icmp },
-	{ "limit", put_limit },
-	{ "ttl", put_hops },
-	{ "hl", put_hops },
-	{ "length", put_length },
-	{ "mac", put_mac },
-	{ "owner", put_owner },
-	{ "statistic", put_statistic },
-	{ "physdev", put_physdev },
-	{ "dscp", put_dscp },
-	{ "socket", put_socket },
-	{ "quota", put_quota },
-	{ "hashlimit", put_hashlimit },
+	{ "eui64", put_nothing },       { "icmp", put_icmp },       { "icmp6", put_icmp },
+	{ "limit", put_limit },         { "ttl", put_hops },        { "hl", put_hops },
+	{ "length", put_length },       { "mac", put_mac },         { "owner", put_owner },
+	{ "statistic", put_statistic }, { "physdev", put_physdev }, { "dscp", put_dscp },
+	{ "socket", put_socket },       { "quota", put_quota },     { "hashlimit", put_hashlimit },
 	{ "rt", put_rt_header },
 };
 

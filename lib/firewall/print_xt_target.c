@@ -258,22 +258,47 @@ static void put_other_target(struct sink *sink, const struct ruleset *ruleset, c
 	put(sink, xt->kind == XT_NOTHING && xt->blob.length == 0 ? "" : " [not decoded]");
 }
 
+/* Where struct xt_set_info stands: how it looks up, with a flag for each dimension. */
+static void put_changed_set(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt,
+			    const char *option, uint32_t set, uint32_t at)
+{
+	uint8_t dimensions = xt_u8(ruleset, xt, at + 2), flags = xt_u8(ruleset, xt, at + 3);
+
+	if (set == RULESET_NONE)
+		return;
+	put(sink, option);
+	put_ipset(sink, ruleset, set);
+	for (uint32_t i = 1; i <= dimensions && i < 8 && xt->revision; i++)
+		PUT(sink, i == 1 ? " " : ",", flags >> i & 1 ? "src" : "dst");
+}
+
 static void put_change_sets(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt)
 {
-	if (xt->u.sets.add != RULESET_NONE) {
-		put(sink, " --add-set ");
-		put_ipset(sink, ruleset, xt->u.sets.add);
+	uint32_t flags_at = xt->revision == 2 ? 8 : 12;
+
+	put_changed_set(sink, ruleset, xt, " --add-set ", xt->u.sets.add, 0);
+	if (xt->revision >= 2) {
+		put(sink, xt_u32(ruleset, xt, flags_at) & 1 ? " --exist" : "");
+		if (xt_u32(ruleset, xt, flags_at + 4) != UINT32_MAX) {
+			put(sink, " --timeout ");
+			put_number(sink, xt_u32(ruleset, xt, flags_at + 4));
+		}
 	}
-	if (xt->u.sets.del != RULESET_NONE) {
-		put(sink, " --del-set ");
-		put_ipset(sink, ruleset, xt->u.sets.del);
-	}
+	put_changed_set(sink, ruleset, xt, " --del-set ", xt->u.sets.del, 4);
 }
+
+#define CT_NOTRACK_ALIAS 0x2
 
 static void put_target(struct sink *sink, const struct ruleset *ruleset, const struct xt *xt,
 		       bool is_ipv6)
 {
-	PUT(sink, "-j ", xt->name);
+	/* NOTRACK is another name of CT's. */
+	bool is_notrack = xt->kind == XT_CT && strcmp(xt->name, "CT") == 0 &&
+			  xt_u16(ruleset, xt, 0) & CT_NOTRACK_ALIAS;
+
+	PUT(sink, "-j ", is_notrack ? "NOTRACK" : xt->name);
+	if (is_notrack)
+		return;
 	switch (xt->kind) {
 	case XT_REJECT:
 		put_reject_with(sink, xt->u.reject.with, is_ipv6);
