@@ -403,7 +403,7 @@ static const struct field *find_field(const struct option *option,
 }
 
 /*
- * Where the mask makes a field of it, *ret_bits is its length; where it is 0 the mask is still to be
+ * Where the mask makes a field of it, *ret_bits is its length; where that is 0 the mask is yet to be
  * written.
  */
 uint8_t put_exthdr(struct sink *sink, const struct rule_expression *load, const uint8_t *mask,

@@ -3,7 +3,7 @@
  * A rule of nf_tables as nft writes it. The kernel keeps a program: load this, mask it, compare
  * that. It is read in order; a register's content stays unwritten until something takes it, for a
  * load of eight bytes may be two addresses, and one of one byte may be a prefix. What nft puts into
- * a rule by itself ("meta l4proto tcp" before "tcp dport") is left out as nft leaves it out: where a
+ * a rule by itself ("meta l4proto tcp" before "tcp dport") is left out as nft does: where a
  * later match implies it, and no statement stands between.
  */
 #include "printer.h"
@@ -297,7 +297,7 @@ static uint32_t compare_field(struct nft_printer *printer, const struct rule_exp
 	return bits;
 }
 
-/* Bytes that were loaded at once are compared field by field, as they were before nft joined them. */
+/* Bytes that were loaded at once are compared field by field, as before nft joined them. */
 static void compare_payload(struct nft_printer *printer, const struct operand *operand,
 			    const struct rule_expression *compare)
 {

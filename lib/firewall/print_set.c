@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets and maps within a rule of nf_tables: "tcp dport { 22, 80 }", "ip saddr . tcp dport @open". */
+/* Sets and maps within a rule of nf_tables: "tcp dport { 22, 80 }", "ip saddr @open". */
 #include "printer.h"
 
 /* Of an anonymous set so many are written. */

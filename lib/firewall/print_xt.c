@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rule of x_tables as iptables-save writes it, without "-A CHAIN". The iptables of nf_tables makes
+ * A rule of x_tables as iptables-save writes it, without "-A CHAIN". iptables of nf_tables makes
  * nf_tables' own expressions of most of a rule, "-s 10.0.0.0/8" and "--dport 22" among them, and
  * leaves the rest to matches of x_tables: those expressions are turned back into options. Where one
  * cannot be, the rule is not iptables' own after all, and is written as nft would.

@@ -171,7 +171,7 @@ uint8_t header_of_ethertype(uint32_t type);
 uint8_t put_exthdr(struct sink *sink, const struct rule_expression *load, const uint8_t *mask,
 		   uint8_t *ret_shift, uint8_t *ret_bits);
 
-/* --- nft's syntax (print_nft.c, print_operand.c, print_rule.c, print_set.c, print_statement.c) --- */
+/* --- nft's syntax (print_nft.c, _rule.c, _load.c, _operand.c, _set.c, _statement.c) --- */
 
 enum operand_kind {
 	OPERAND_NONE,
