@@ -139,6 +139,17 @@ static int keep_matching(struct hark_snapshot *snapshot, const struct hark_selec
 	return 0;
 }
 
+/* A door that leads to what is kept is kept with it. */
+static void keep_doors(struct hark_snapshot *snapshot, const struct hark_selection *selection)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < snapshot->doors.n; i++)
+		if (hark_selection_matches_door(selection, snapshot, i))
+			snapshot->doors.items[n++] = snapshot->doors.items[i];
+	snapshot->doors.n = n;
+}
+
 /* Nothing that is found out of a socket behind the early match makes a difference. */
 static bool is_settled_early(const struct hark_selection *selection)
 {
@@ -377,6 +388,8 @@ static int take_stages(struct taking *taking)
 		count_undecided(snapshot, selection);
 	if (r == 0 && !is_settled_early(selection))
 		r = keep_matching(snapshot, selection, hark_selection_matches);
+	if (r == 0)
+		keep_doors(snapshot, selection);
 	end_stage(taking, HARK_STAGE_SELECTION);
 	return r;
 }
