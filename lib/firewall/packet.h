@@ -83,8 +83,8 @@ int xt_match(const struct packet *packet, const struct packet_state *state, cons
 	     struct condition *ret);
 
 /*
- * xt_ipset.c. The cache keeps what sets of nothing but addresses say of all senders, so that a large
- * one is worked out once for all questions; 0 or -ENOMEM.
+ * xt_ipset.c. The cache keeps what sets of nothing but addresses say of all senders, so that a
+ * large one is worked out once for all questions; 0 or -ENOMEM.
  */
 struct ipset_cache;
 int ipset_cache_new(const struct ruleset *ruleset, struct ipset_cache **ret);

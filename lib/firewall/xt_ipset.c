@@ -6,8 +6,8 @@
  * prefix. A rule says for each of them whether it is the packet's source or destination. What is of
  * the sender's address makes ranges of senders; the rest is a fact that an element shares.
  *
- * Of prefixes the longest decides, and it may be an exception ("nomatch"): so they are laid one upon
- * another, from the shortest on.
+ * Of prefixes the longest decides, and it may be an exception ("nomatch"): so they are laid one
+ * upon another, from the shortest on.
  */
 #include "xt.h"
 
@@ -395,14 +395,15 @@ static int match_list(const struct packet *packet, const struct packet_state *st
 		      const struct ipset *list, uint8_t dimensions, uint8_t flags,
 		      struct condition *ret)
 {
-	const struct ipset_element *elements =
-		packet->ruleset->ipset_elements.items + list->first_element;
 	struct condition member = { 0 };
 	int error = condition_of_none(ret);
 
 	for (uint32_t i = 0; !error && i < list->n_elements; i++) {
-		error = match_set(packet, state, elements[i].set, dimensions, flags, true, &member);
-		if (!error && elements[i].has_timeout && member.may.n) {
+		const struct ipset_element *element =
+			&packet->ruleset->ipset_elements.items[list->first_element + i];
+
+		error = match_set(packet, state, element->set, dimensions, flags, true, &member);
+		if (!error && element->has_timeout && member.may.n) {
 			member.must.n = 0;
 			member.doubts |= DOUBT(SET);
 		}
