@@ -46,4 +46,10 @@ int programs_read(struct hark_source *source, struct ruleset *ruleset);
 int programs_read_cgroups(struct hark_source *source, struct ruleset *ruleset, const uint64_t *ids,
 			  uint32_t n);
 
+/* Whether /etc/hosts.allow or /etc/hosts.deny have any rule of tcp wrappers. */
+bool wrappers_has_rules(struct hark_source *source);
+
+/* Whether a process has the library loaded that asks them (/proc/PID/maps). */
+enum hark_tristate wrappers_is_used(struct hark_source *source, uint32_t pid);
+
 #endif
