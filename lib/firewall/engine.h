@@ -98,6 +98,13 @@ struct passage {
 	uint32_t order;
 };
 
+/* Packets that a rule refused: whether they hear of it is up to the way back. */
+struct refusal {
+	struct packet_state state;
+	uint8_t kind; /* enum firewall_reject */
+	struct firewall_witness witness;
+};
+
 /* Base chains at one hook of one family, as they are called. */
 struct hook_chains {
 	ARRAY(uint32_t) chains; /* as they run, see order.c */
@@ -151,6 +158,7 @@ struct machine {
 	struct states accepted; /* by the base chain */
 	ARRAY(struct outcome) outcomes;
 	ARRAY(struct passage) passages;
+	ARRAY(struct refusal) refusals;
 	struct ranges doubtful[HARK_DOUBT_N_];
 	firewall_tell tell;
 	void *tell_data;
@@ -256,6 +264,24 @@ int nat_statement(struct machine *machine, struct rule_run *run,
 		  const struct condition *condition);
 int nat_xt_target(struct machine *machine, struct rule_run *run, const struct xt *xt,
 		  const struct condition *condition);
+
+/* hooks.c: the states that go on are those that all chains accepted. */
+int hook_run(struct machine *machine, uint8_t hook, struct states *states);
+int hook_run_ingress(struct machine *machine, struct states *states);
+int hook_run_bridge(struct machine *machine, struct states *states);
+int hook_meet_programs(struct machine *machine, enum rule_program_kind kind, uint8_t hook,
+		       const struct states *states);
+
+/* route.c */
+int route_all(struct machine *machine, struct states *states);
+
+/* reply.c */
+bool address_is_own(const struct machine *machine, const struct hark_addr *addr);
+int deliver_all(struct machine *machine, const struct states *states, uint8_t verdict);
+/* Those whose answer gets back to the sender. */
+int reply_accept(struct machine *machine, const struct states *states);
+/* Whoever is told of what was refused. */
+int reply_refuse(struct machine *machine);
 
 /* pipeline.c: from the wire to the answer that goes back. */
 int pipeline_run(struct machine *machine);

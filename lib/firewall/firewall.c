@@ -97,6 +97,9 @@ static void machine_fini(struct machine *machine)
 	for (unsigned int i = 0; i < HARK_DOUBT_N_; i++)
 		ranges_fini(&machine->doubtful[i]);
 	array_fini(&machine->outcomes);
+	for (uint32_t i = 0; i < machine->refusals.n; i++)
+		state_fini(&machine->refusals.items[i].state);
+	array_fini(&machine->refusals);
 	array_fini(&machine->passages);
 	states_fini(&machine->accepted);
 	ranges_fini(&machine->all);

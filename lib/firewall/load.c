@@ -132,6 +132,11 @@ static void put_transport(const struct machine *machine, const struct packet_sta
 {
 	bool is_reply = machine->packet.is_reply;
 
+	/* The type of an error that says "unreachable" */
+	if (is_reply && machine->packet.answer == PACKET_ICMP) {
+		cells[0] = cell_known(machine->is_ipv6 ? 1 : 3);
+		return;
+	}
 	put_client_port(machine, cells + (is_reply ? 2 : 0));
 	put_own_port(state, cells + (is_reply ? 0 : 2));
 	if (!machine_is_tcp(machine))
@@ -139,6 +144,8 @@ static void put_transport(const struct machine *machine, const struct packet_sta
 	cells[13] = (struct cell){ .known = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK,
 				   .value = is_reply ? TCP_SYN | TCP_ACK : TCP_SYN,
 				   .doubts = DOUBT(SENDER) };
+	if (is_reply && machine->packet.answer == PACKET_RESET)
+		cells[13].value = TCP_RST | TCP_ACK;
 	if (machine->packet.question->is_canonical)
 		cells[13].known = 0xff;
 	if (state->is_rewritten)
@@ -417,6 +424,8 @@ static uint32_t ct_state(const struct packet_state *state)
 		return RULE_CT_STATE_NEW;
 	case PACKET_CT_ESTABLISHED:
 		return RULE_CT_STATE_ESTABLISHED;
+	case PACKET_CT_RELATED:
+		return RULE_CT_STATE_RELATED;
 	}
 	return RULE_CT_STATE_INVALID;
 }
@@ -428,7 +437,7 @@ static struct bits ct_status(const struct machine *machine, const struct packet_
 				      RULE_CT_CONFIRMED,
 			     .doubts = DOUBT(UNDECODED) };
 
-	if (machine->packet.is_reply)
+	if (state->ct == PACKET_CT_ESTABLISHED)
 		bits.value |= RULE_CT_SEEN_REPLY | RULE_CT_CONFIRMED;
 	if (state->is_dnat_known)
 		bits.known |= RULE_CT_DST_NAT;
@@ -543,7 +552,7 @@ static int load_ct(const struct machine *machine, const struct packet_state *sta
 		return 0;
 	}
 	/* Without a connection there is nothing to load. */
-	if (state->ct != PACKET_CT_NEW && state->ct != PACKET_CT_ESTABLISHED)
+	if (state->ct == PACKET_CT_NONE || state->ct == PACKET_CT_UNTRACKED)
 		return breaks(condition);
 	return load_tracked(machine, state, e, registers, condition);
 }

@@ -242,11 +242,23 @@ int rule_open(struct machine *machine, struct rule_run *run, const struct condit
 int rule_reject(struct machine *machine, struct rule_run *run, const struct condition *condition,
 		uint8_t kind)
 {
-	struct firewall_how how = { .kind = kind };
+	struct refusal *refusal;
 	struct packet_state state;
 	int error = rule_take(machine, run, condition, RULE_DROP, &state);
 
-	return error ? error : drop(machine, run, &state, HARK_FIREWALL_REJECT, &how);
+	if (error)
+		return error;
+	if (machine->packet.is_reply)
+		return drop(machine, run, &state, HARK_FIREWALL_DROP, NULL);
+	refusal = array_push(&machine->refusals);
+	if (!refusal) {
+		state_fini(&state);
+		return -ENOMEM;
+	}
+	*refusal =
+		(struct refusal){ state, kind, machine_witness(machine, FIREWALL_RULE, run->rule) };
+	machine->items += state.sources.n;
+	return machine->items > ITEMS_MAX ? -E2BIG : 0;
 }
 
 int rule_decide(struct machine *machine, struct rule_run *run, const struct condition *condition,
@@ -440,7 +452,9 @@ static int match_xt(struct machine *machine, const struct rule_run *run, uint32_
 {
 	struct packet_state state = state_facts(run->state);
 
-	if (index >= machine->ruleset->xts.n)
+	if (index >= machine->ruleset->xts.n ||
+	    (machine->ruleset->xts.items[index].kind == XT_ICMP &&
+	     machine->packet.answer == PACKET_ICMP))
 		return condition_of_some(ret, &machine->all, DOUBT(UNDECODED));
 	/* What holds for everyone is shorter than what holds for those who are left. */
 	state.sources = machine->all;

@@ -21,6 +21,14 @@ enum packet_ct {
 	PACKET_CT_UNTRACKED, /* by notrack */
 	PACKET_CT_NEW,
 	PACKET_CT_ESTABLISHED, /* the reply */
+	PACKET_CT_RELATED,     /* a refusal */
+};
+
+/* What goes back. */
+enum packet_answer {
+	PACKET_SYN_ACK,
+	PACKET_RESET, /* of TCP */
+	PACKET_ICMP,  /* an error: then the question's protocol is that of ICMP */
 };
 
 /* One of the states at a point: sources that may be here, and what is known of their packets. */
@@ -51,8 +59,8 @@ struct packet {
 	const struct rule_interface *out; /* of output, postrouting, forward; NULL: not known */
 	bool has_in, has_out;             /* there is one, known or not */
 	uint8_t hook;                     /* enum rule_hook */
+	uint8_t answer;                   /* enum packet_answer, where is_reply */
 	bool is_reply; /* then the sources are destinations, and question->to is the source */
-	bool is_first; /* conntrack has not seen it yet, priority below -200 */
 };
 
 /* For which sources of a state something holds. */

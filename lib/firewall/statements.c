@@ -161,7 +161,7 @@ static int open_all(struct machine *machine, struct rule_run *run, uint32_t expr
 
 static bool is_tracked(const struct packet_state *state)
 {
-	return state->ct == PACKET_CT_NEW || state->ct == PACKET_CT_ESTABLISHED;
+	return state->ct != PACKET_CT_NONE && state->ct != PACKET_CT_UNTRACKED;
 }
 
 /* Somewhere else, if there is a socket, or a device, for it. */

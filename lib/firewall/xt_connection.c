@@ -108,6 +108,7 @@ static struct fact fact_state(const struct packet *packet, const struct packet_s
 		[PACKET_CT_UNTRACKED] = XT_CT_STATE_UNTRACKED,
 		[PACKET_CT_NEW] = XT_CT_STATE_NEW,
 		[PACKET_CT_ESTABLISHED] = XT_CT_STATE_ESTABLISHED,
+		[PACKET_CT_RELATED] = XT_CT_STATE_RELATED,
 	};
 	struct fact fact = fact_of(states & bits[ct]);
 
@@ -127,7 +128,7 @@ static struct fact fact_status(const struct packet *packet, const struct packet_
 	const uint16_t known = RULE_CT_EXPECTED | RULE_CT_SEEN_REPLY | RULE_CT_ASSURED |
 			       RULE_CT_CONFIRMED | RULE_CT_SRC_NAT | RULE_CT_DST_NAT;
 	const uint16_t of_reply = RULE_CT_SEEN_REPLY | RULE_CT_CONFIRMED;
-	struct fact fact = fact_of(packet->is_reply && status & of_reply);
+	struct fact fact = fact_of(state->ct == PACKET_CT_ESTABLISHED && status & of_reply);
 
 	if (status & RULE_CT_DST_NAT)
 		fact = fact_or(fact, fact_dnat(state));

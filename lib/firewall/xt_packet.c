@@ -89,8 +89,7 @@ struct fact fact_mark(const struct bits *bits, uint32_t mark, uint32_t mask)
 
 enum packet_ct xt_packet_ct(const struct packet *packet, const struct packet_state *state)
 {
-	if (packet->is_first && state->ct != PACKET_CT_UNTRACKED)
-		return PACKET_CT_NONE;
+	(void)packet;
 	return (enum packet_ct)state->ct;
 }
 

@@ -70,13 +70,13 @@ static void print_chain(struct packet packet, struct packet_state *state,
 			const struct rule_chain *chain)
 {
 	const struct rule_interface *interface = packet.in;
+	bool is_first = chain->is_base && chain->priority < RULE_PRIORITY_CONNTRACK;
 
 	packet.hook = chain->is_base ? chain->hook : RULE_HOOK_INPUT;
 	packet.is_reply = packet.hook == RULE_HOOK_OUTPUT || packet.hook == RULE_HOOK_POSTROUTING;
-	packet.is_first = chain->is_base && chain->priority < RULE_PRIORITY_CONNTRACK;
 	packet.in = packet.is_reply ? NULL : interface;
 	packet.out = packet.is_reply ? interface : NULL;
-	state->ct = packet.is_first ? PACKET_CT_NONE :
+	state->ct = is_first        ? PACKET_CT_NONE :
 		    packet.is_reply ? PACKET_CT_ESTABLISHED :
 				      PACKET_CT_NEW;
 	for (uint32_t i = 0; i < chain->n_rules; i++)
