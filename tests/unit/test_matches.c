@@ -575,10 +575,10 @@ static void check_row(const struct row *row, bool is_ipv6)
 		.question = &question,
 		.ruleset = &ruleset,
 		.is_reply = row->packet & REPLY,
-		.is_first = row->packet & FIRST,
 	};
 	struct packet_state state = {
 		.ct = row->packet & UNTRACKED ? PACKET_CT_UNTRACKED :
+		      row->packet & FIRST     ? PACKET_CT_NONE :
 		      row->packet & REPLY     ? PACKET_CT_ESTABLISHED :
 						PACKET_CT_NEW,
 		.is_dnat = row->packet & DNAT,
