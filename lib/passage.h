@@ -18,6 +18,12 @@ int passage_take(struct hark_source *source, struct hark_snapshot *snapshot,
 /* Doors that lead into another namespace of the snapshot, once all were read: 0 or -ENOMEM. */
 int passage_join(struct hark_snapshot *snapshot);
 
+/*
+ * Makes it depend on tcp wrappers what gets through to listeners of processes that ask them, where
+ * they have any rule; once holders are known. 0 or -ENOMEM.
+ */
+int passage_wrap(struct hark_source *source, struct hark_snapshot *snapshot);
+
 /* What an answer of the firewall has become, as rows. */
 struct passage_pieces {
 	uint32_t first, n; /* of snapshot->firewall_pieces */

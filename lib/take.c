@@ -373,6 +373,8 @@ static int take_stages(struct taking *taking)
 		r = processes_collect(source, snapshot, taking->details);
 	if (r == 0)
 		r = holdings_collect(source, snapshot, taking->details);
+	if (r == 0)
+		r = passage_wrap(source, snapshot);
 	end_stage(taking, HARK_STAGE_HOLDERS);
 	if (r == 0 && taking->walk && snapshot->wants_elsewhere)
 		r = namespaces_count(source, snapshot, taking->walk);
