@@ -226,12 +226,3 @@ int firewall_ask(struct firewall *firewall, const struct firewall_question *ques
 	}
 	return keep_answer(firewall, question, hash, first, ret);
 }
-
-int firewall_doors(struct firewall *firewall, const struct firewall_door **ret, uint32_t *ret_n,
-		   bool *ret_is_all)
-{
-	*ret = firewall->doors;
-	*ret_n = firewall->n_doors;
-	*ret_is_all = true;
-	return 0;
-}

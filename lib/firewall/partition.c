@@ -156,6 +156,28 @@ static void join_how(struct firewall_how *how, const struct firewall_how *other)
 		how->last = other->last;
 }
 
+/* Where those go who get through after all. */
+static struct firewall_how how_passed(const struct partition *partition, const struct part *part)
+{
+	struct firewall_how how = { 0 };
+
+	for (uint32_t i = 0; i < partition->classes.n; i++) {
+		const struct class *class = &partition->classes.items[i];
+
+		if (!(part->classes & (uint64_t)1 << i) ||
+		    (class->verdict != HARK_FIREWALL_ACCEPT &&
+		     class->verdict != HARK_FIREWALL_DIVERTED))
+			continue;
+		if (class->how.kind != FIREWALL_HOW_ADDRESS)
+			return (struct firewall_how){ 0 };
+		if (how.kind)
+			join_how(&how, &class->how);
+		else
+			how = class->how;
+	}
+	return how;
+}
+
 static void describe(const struct partition *partition, const struct part *part,
 		     struct firewall_piece *piece)
 {
@@ -179,7 +201,7 @@ static void describe(const struct partition *partition, const struct part *part,
 		return;
 	}
 	piece->verdict = HARK_FIREWALL_DEPENDS;
-	piece->how = (struct firewall_how){ 0 };
+	piece->how = how_passed(partition, part);
 	piece->doubts = part->doubts ? part->doubts : DOUBT(UNDECODED);
 }
 
