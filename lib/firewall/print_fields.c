@@ -403,8 +403,8 @@ static const struct field *find_field(const struct option *option,
 }
 
 /*
- * Where the mask makes a field of it, *ret_bits is its length; where that is 0 the mask is yet to be
- * written.
+ * Where the mask makes a field of it, *ret_bits is its length; where that is 0 the mask is not
+ * written yet.
  */
 uint8_t put_exthdr(struct sink *sink, const struct rule_expression *load, const uint8_t *mask,
 		   uint8_t *ret_shift, uint8_t *ret_bits)

@@ -31,7 +31,8 @@ def compare(box, least):
     by_handle, by_number = texts.told(box.run([TOOL]))
     wrong, n = [], 0
     listed = [(texts.nft_rules(box.run(["nft", "-a", "list", "ruleset"])), by_handle)]
-    listed += [(texts.iptables_rules(program, box.run([program])), by_number) for program in texts.PLACES]
+    listed += [(texts.iptables_rules(program, box.run([program])), by_number)
+               for program in texts.PLACES]
     for rules, ours in listed:
         n += len(rules)
         wrong += [f"{place[0]}\n  {text}\n  {ours.get(place)}" for place, text in rules.items()

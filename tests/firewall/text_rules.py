@@ -60,7 +60,7 @@ INET = [
     "reject", "reject with icmp port-unreachable", "ip saddr 10.0.0.1 reject with icmp host-unreachable",
     "meta l4proto tcp reject with tcp reset", "ip saddr . tcp dport @named accept", "jump d", "goto e",
     "tcp dport vmap { 22 : jump d, 80 : goto e }", "add @seen { ip saddr timeout 1m }",
-    "update @seen { ip saddr timeout 30s limit rate over 10/second } drop", 
+    "update @seen { ip saddr timeout 30s limit rate over 10/second } drop",
     "counter name \"hits\"", "tcp flags fin,syn / fin,syn", "iifname . tcp dport { \"eth0\" . 22 }",
     "ip daddr 10.0.0.1 meta l4proto { tcp, udp } th dport 53 accept", "ether saddr 00:11:22:33:44:55 accept",
     "ip dscp ef", "ip version 4", "meta mark set ct mark", "ct mark set 0x00000001", "udp dport 53 ct original proto-src 5",

@@ -111,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (nftables_read(&fuzzed.source, ruleset, &interrupted) < 0 || !is_sound_ruleset(ruleset))
 		abort();
 	free(describe_ruleset(ruleset));
+	write_all_rules(ruleset);
 	ruleset_free(ruleset);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "describe_ruleset.h"
 #include "xtables.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -86,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			ruleset_find_conntrack(ruleset);
 			ruleset_find_comments(ruleset);
 			check(ruleset);
+			write_all_rules(ruleset);
 		} else {
 			require(ruleset->tables.n == 0 && ruleset->rules.n == 0);
 		}

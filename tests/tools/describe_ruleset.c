@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "describe_ruleset.h"
+#include "firewall.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -293,4 +294,12 @@ bool is_sound_ruleset(const struct ruleset *ruleset)
 		if (!is_sound_set(ruleset, &ruleset->sets.items[i]))
 			return false;
 	return true;
+}
+
+void write_all_rules(const struct ruleset *ruleset)
+{
+	for (uint32_t i = 0; i < ruleset->rules.n; i++)
+		free(firewall_rule_text(ruleset, i));
+	for (uint32_t i = 0; i < ruleset->chains.n; i++)
+		free(firewall_chain_text(ruleset, i));
 }
