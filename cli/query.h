@@ -40,8 +40,8 @@ void query_tell_times(const struct hark_snapshot *snapshot, const struct options
 		      uint64_t began_ns);
 
 /*
- * The status of an answer with so many listeners and doors that are open to the senders in question, and
- * so many of which that could not be found out.
+ * The status of an answer with so many listeners and doors that are open to those who are meant,
+ * and so many of which that could not be found out.
  */
 int query_exposed_status(const struct hark_snapshot *snapshot, const struct options *options,
 			 uint32_t n_open, uint32_t n_unknown);

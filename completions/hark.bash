@@ -33,12 +33,15 @@ _hark() {
     --device) words=$(ls /sys/class/net) ;;
     --user) words=$(compgen -u) ;;
     --pcap) compopt -o default ;;
+    --to) words="tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46" ;;
     --send | --timeout | --stable) ;;
     help) words=$commands ;;
     *)
         if [[ $cur == -* ]]; then
             words=$(hark "$command" --help 2>/dev/null |
                 sed -n 's/^  \( \{4\}\|\(-.\), \)\(--[a-z0-9-]*\).*/\2 \3/p')
+        elif [[ $command == reach && $COMP_CWORD == 2 ]]; then
+            words=$(ls /sys/class/net)
         elif [[ $COMP_CWORD == 1 || ($command != netstat && $command != lsof) ]]; then
             words="tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46 listen established"
             words+=" pid= user= unit= container= pod= netns= dev="

@@ -42,7 +42,8 @@ end
 
 complete -c hark -f
 complete -c hark -n __hark_runs -a '(__hark_run)'
-complete -c hark -n '__hark_follows --device' -a '(ls /sys/class/net)'
+complete -c hark -n '__hark_follows --device reach' -a '(ls /sys/class/net)'
+complete -c hark -n '__hark_follows --to' -a 'tcp udp tcp4 tcp6 tcp46 udp4 udp6 udp46'
 complete -c hark -n '__hark_follows --user' -a '(__fish_complete_users)'
 complete -c hark -n '__hark_follows --pcap' -F
 complete -c hark -n '__hark_follows -o --columns' -a '(__hark_columns)'

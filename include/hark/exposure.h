@@ -38,7 +38,7 @@ struct hark_exposure {
 	int8_t open;      /* enum hark_reach of the widest at which everybody gets through, or -1 */
 	/* everybody gets through, or may, while the port's other family is kept to some */
 	bool is_wider;
-	/* a sender that chooses what an ordinary one does not gets through from elsewhere, or may */
+	/* who chooses what an ordinary client does not gets through from elsewhere, or may */
 	bool has_crafted;
 	uint32_t depends_on;  /* mask of 1 << enum hark_firewall_doubt: of those who may */
 	uint32_t first_range; /* hark_exposures_range(): who gets through for certain; ascending */
@@ -102,8 +102,8 @@ char *hark_exposed_format(const struct hark_exposures *exposures, const struct h
 			  const struct hark_exposure *inet6, char *text);
 
 /*
- * Whether two pieces, hark_snapshot_firewall_piece(), say the same: of the same senders, for the same
- * reasons. So do often those of several interfaces.
+ * Whether two pieces, hark_snapshot_firewall_piece(), say the same of the same senders, for the
+ * same reasons. So do often those of several interfaces.
  */
 bool hark_firewall_pieces_alike(const struct hark_snapshot *snapshot, uint32_t a, uint32_t b);
 
@@ -139,7 +139,8 @@ struct hark_passages;
 /*
  * How these senders fare with all listeners and doors that match the selection (NULL: all): a row
  * for each part of them that fares differently. What they cannot send to (another host to loopback
- * addresses, this host by another interface than lo) is left out. 0 or -ENOMEM; freed by hark_passages_free().
+ * addresses, this host by another interface than lo) is left out. 0 or -ENOMEM; freed by
+ * hark_passages_free().
  */
 int hark_passages_new(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
 		      const struct hark_senders *from, struct hark_passages **ret);

@@ -201,7 +201,7 @@ void tell_firewall_view(struct hark_explanation *x);
 /* What the firewall makes of packets to them, address by address and sender by sender. */
 void tell_firewall(struct hark_explanation *x, const struct alike *alike);
 
-/* Of a port: that one family is open further than the other; by which other ports one gets there. */
+/* Of a port: that one family is open further; by which other ports one gets there. */
 void tell_wider(struct hark_explanation *x, uint32_t first, uint32_t n);
 void tell_entry_ports(struct hark_explanation *x, uint32_t first, uint32_t n);
 

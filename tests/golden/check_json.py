@@ -123,8 +123,9 @@ def covered(sources, last):
         before = left
         for text in source["from"]:
             first, end = yield from interval(text)
-            left = [part for a, b in left
-                    for part in ((a, min(b, first - 1)), (max(a, end + 1), b)) if part[0] <= part[1]]
+            left = [(begin, stop) for a, b in left
+                    for begin, stop in ((a, min(b, first - 1)), (max(a, end + 1), b))
+                    if begin <= stop]
         if left == before:
             yield f"nobody is left for {source['from']}"
     if left:
@@ -356,7 +357,8 @@ def check_documents(output):
             yield f"{arguments}: {problem}"
 
 
-CHECKS = (check_documents, check_values, check_exposed, check_reached, check_ndjson, check_csv, check_lossless)
+CHECKS = (check_documents, check_values, check_exposed, check_reached, check_ndjson, check_csv,
+          check_lossless)
 
 
 def main(show):

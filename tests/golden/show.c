@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * show SNAPSHOT FORMAT [OPTION...]: a hand-made snapshot through a renderer, to standard output.
- * Options: width=N, columns=LIST, color, ascii, no-header, all, summary, debug, repeat=N, from=SENDERS.
+ * Options: width=N, columns=LIST, color, ascii, no-header, all, summary, debug, repeat=N,
+ * from=SENDERS.
  */
 #include "snapshots.h"
 

@@ -29,10 +29,11 @@ struct given {
 	const char *flags;
 	const char *holders; /* a letter for each, of story_processes[] */
 	/*
-	 * What the firewall makes of packets: words of a family's digit, a verdict and, with a colon
-	 * before, ranges, "4accept:10.0.0.0/8"; without ranges all that are left. "6crafted": a sender
-	 * that chooses its port gets through; "4lo:drop" of this host's own packets; "denied": the rules
-	 * may not be read; "path": with the rules on the way. NULL: nobody asked.
+	 * What the firewall makes of packets: words of a family's digit, a verdict and, with a
+	 * colon before, ranges, "4accept:10.0.0.0/8"; without ranges all that are left. "6crafted":
+	 * a sender that chooses its port gets through; "4lo:drop" of this host's own packets;
+	 * "denied": the rules may not be read; "path": with the rules on the way. NULL: nobody
+	 * asked.
 	 */
 	const char *firewall;
 };
