@@ -168,21 +168,17 @@ static int read_elements(struct reading *reading, const struct rule_expression *
 	for (uint32_t i = 0; i < set->n_elements && !error; i++) {
 		const struct rule_element *element =
 			&ruleset->elements.items[set->first_element + i];
-		uint32_t n = set->n_fields > 1 ? set->n_fields : 1, at = 0;
 		struct named named = reading->named;
 
 		if (element->is_catchall)
 			continue;
-		for (uint32_t j = 0; j < n && at < set->key_length; j++) {
-			uint32_t length = set->n_fields > 1 ? set->fields[j] : set->key_length;
-
-			if (e->sreg + at < RULE_REGISTERS)
-				take_named(reading->search, reading->operands[e->sreg + at],
-					   ruleset_bytes(ruleset, element->first) + at,
-					   ruleset_bytes(ruleset, element->last) + at, length,
-					   &named);
-			at += (length + 3) / 4 * 4;
-		}
+		/* Each field begins where a load has put it. */
+		for (uint32_t at = 0; at < set->key_length && e->sreg + at < RULE_REGISTERS;
+		     at += 4)
+			take_named(reading->search, reading->operands[e->sreg + at],
+				   ruleset_bytes(ruleset, element->first) + at,
+				   ruleset_bytes(ruleset, element->last) + at, set->key_length - at,
+				   &named);
 		if (named.has_port && !reading->named.has_port) {
 			reading->has_port = true;
 			error = add_named(reading->search, &named, reading->rule);
