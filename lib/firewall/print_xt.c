@@ -292,6 +292,13 @@ static bool take_device(struct xt_rule *rule, const struct rule_expression *comp
 	memset(name, 0, 16);
 	memcpy(name, ruleset_bytes(rule->ruleset, compare->data.at), compare->data.length);
 	*length = (uint8_t)compare->data.length;
+	/* No interface at all, "! -i +", is one of a name that none can have. */
+	if (compare->compare == RULE_EQ && memcmp(name, "INVAL/D", 8) == 0) {
+		memcpy(name, "+", 2);
+		*length = 2;
+		rule->ip.inverted |= inverted;
+		return true;
+	}
 	rule->ip.inverted |= compare->compare == RULE_NEQ ? inverted : 0;
 	return true;
 }
@@ -342,14 +349,25 @@ static bool take_meta(struct xt_rule *rule, const struct rule_expression *compar
 /* A range of ports from the first or to the last is one comparison. */
 static bool take_open_range(struct xt_rule *rule, const struct rule_expression *compare)
 {
-	static const uint8_t none[2], all[2] = { 0xff, 0xff };
 	const uint8_t *bytes = ruleset_bytes(rule->ruleset, compare->data.at);
-	bool is_to = compare->compare == RULE_LTE || compare->compare == RULE_GT;
+	uint32_t first = 0, last = UINT16_MAX, port;
+	uint8_t from[2], to[2];
 
-	return rule->load->op == RULE_OP_PAYLOAD && rule->load->base == RULE_PAYLOAD_TRANSPORT &&
-	       rule->load->length == 2 && compare->data.length == 2 &&
-	       take_ports(rule, rule->load->offset, is_to ? none : bytes, is_to ? bytes : all,
-			  compare->compare == RULE_GT || compare->compare == RULE_LT);
+	if (rule->load->op != RULE_OP_PAYLOAD || rule->load->base != RULE_PAYLOAD_TRANSPORT ||
+	    rule->load->length != 2 || compare->data.length != 2)
+		return false;
+	port = (uint32_t)bytes[0] << 8 | bytes[1];
+	if (compare->compare == RULE_LTE || compare->compare == RULE_LT)
+		last = compare->compare == RULE_LT ? port - 1 : port;
+	else
+		first = compare->compare == RULE_GT ? port + 1 : port;
+	if (first > UINT16_MAX || last > UINT16_MAX)
+		return false;
+	from[0] = (uint8_t)(first >> 8);
+	from[1] = (uint8_t)first;
+	to[0] = (uint8_t)(last >> 8);
+	to[1] = (uint8_t)last;
+	return take_ports(rule, rule->load->offset, from, to, false);
 }
 
 static bool take_compare(struct xt_rule *rule, const struct rule_expression *compare)

@@ -286,6 +286,11 @@ static void put_group(struct sink *sink, const char *option, uint32_t group, uin
 		      bool is_not)
 {
 	put_xt_option(sink, is_not, option);
+	/* The one that has a name without a file that gives it. */
+	if (group == 0 && mask == UINT32_MAX) {
+		put(sink, " default");
+		return;
+	}
 	put(sink, " 0x");
 	put_hex(sink, group, 1);
 	if (mask != UINT32_MAX) {

@@ -55,7 +55,7 @@ def _untold(text):
     parts = re.split(r" (?=-[mjg] )", " " + text)
     for n, part in enumerate(parts):
         words = part.split()
-        if len(words) > 2 and words[1] in UNTOLD.get(words[0], ()):
+        if len(words) > 1 and words[1] in UNTOLD.get(words[0], ()):
             parts[n] = f"{words[0]} {words[1]} [not decoded]"
     return " ".join(parts).strip()
 
