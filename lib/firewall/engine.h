@@ -116,6 +116,13 @@ struct set_index;
 
 struct rule_guard;
 
+/* What questions have in common: classes.c. */
+struct classes;
+int classes_new(const struct ruleset *ruleset, struct classes **ret);
+void classes_free(struct classes *classes); /* NULL is fine */
+/* Makes it the one question of those that must fare alike. */
+void classes_reduce(const struct classes *classes, struct firewall_question *question);
+
 struct kept_answer {
 	struct firewall_question question;
 	struct firewall_answer *answer;
@@ -124,6 +131,7 @@ struct kept_answer {
 };
 
 struct firewall {
+	struct classes *classes;
 	const struct ruleset *ruleset;
 	struct hook_chains hooks[HARK_FAMILY_N_][RULE_HOOK_N_];
 	struct rule_guard *guards; /* beside the rules */

@@ -52,6 +52,8 @@ int firewall_new(const struct ruleset *ruleset, struct firewall **ret)
 		error = guards_new(ruleset, firewall);
 	if (!error)
 		error = find_hooks(firewall);
+	if (!error)
+		error = classes_new(ruleset, &firewall->classes);
 	if (error) {
 		firewall_free(firewall);
 		return error;
@@ -80,6 +82,7 @@ void firewall_free(struct firewall *firewall)
 	set_indexes_free(firewall->ruleset, firewall->sets);
 	ipset_cache_free(firewall->ipsets);
 	fib_free(firewall->fib);
+	classes_free(firewall->classes);
 	free(firewall->guards);
 	free(firewall->chain_matters);
 	free(firewall->doors);
@@ -210,11 +213,16 @@ static int keep_answer(struct firewall *firewall, const struct firewall_question
 	return kept->error;
 }
 
-int firewall_ask(struct firewall *firewall, const struct firewall_question *question,
+int firewall_ask(struct firewall *firewall, const struct firewall_question *wanted,
 		 const struct firewall_answer **ret)
 {
-	uint64_t hash = hash_question(question);
-	uint32_t first = hash_get(&firewall->by_question, hash);
+	struct firewall_question reduced = *wanted, *question = &reduced;
+	uint64_t hash;
+	uint32_t first;
+
+	classes_reduce(firewall->classes, question);
+	hash = hash_question(question);
+	first = hash_get(&firewall->by_question, hash);
 
 	for (uint32_t i = first; i != RULESET_NONE; i = firewall->answers.items[i].next) {
 		const struct kept_answer *kept = &firewall->answers.items[i];

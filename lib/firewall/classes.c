@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions that must fare alike: ports between which no rule tells, addresses of one interface
+ * where none looks at them. Whatever is not known to tell nothing is taken to tell all.
+ *
+ * Where it is this host that sends, the answer of a listener, its port and address are the source's.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORTS 65536u
+
+struct classes {
+	const struct ruleset *ruleset;
+	bool tells_ports, tells_addresses, tells_users, has_cgroups;
+	uint16_t *class_of_port; /* the least port of the class that the port is in */
+	struct hash by_address;  /* to index of the ruleset's addresses */
+	uint32_t *first_like;    /* beside these: the first of the interface that is like it */
+};
+
+struct survey {
+	struct classes *classes;
+	const struct ruleset *ruleset;
+	bool *begins;      /* by port: it may fare otherwise than the one before it */
+	bool *is_outgoing; /* by chain: the answers of this host pass it */
+	/* By byte of a register: 1 the first byte of a port, 2 the second, 0 anything else. */
+	uint8_t registers[RULE_REGISTERS];
+};
+
+static void add_ports(struct survey *survey, uint32_t first, uint32_t last)
+{
+	if (first < PORTS)
+		survey->begins[first] = true;
+	if (last + 1 < PORTS)
+		survey->begins[last + 1] = true;
+}
+
+static uint32_t port_at(const struct ruleset *ruleset, uint32_t at)
+{
+	const uint8_t *bytes = ruleset_bytes(ruleset, at);
+
+	return (uint32_t)bytes[0] << 8 | bytes[1];
+}
+
+/* --- Expressions of nf_tables --- */
+
+static void forget(struct survey *survey, uint32_t reg, uint32_t length)
+{
+	for (uint32_t i = reg; i < reg + length && i < RULE_REGISTERS; i++)
+		survey->registers[i] = 0;
+}
+
+static bool holds_port(const struct survey *survey, uint32_t reg, uint32_t length)
+{
+	for (uint32_t i = reg; i < reg + length && i < RULE_REGISTERS; i++)
+		if (survey->registers[i])
+			return true;
+	return false;
+}
+
+/* Both bytes of it, from there on. */
+static bool is_port(const struct survey *survey, uint32_t reg)
+{
+	return reg + 1 < RULE_REGISTERS && survey->registers[reg] == 1 &&
+	       survey->registers[reg + 1] == 2;
+}
+
+/* Bytes of a port that are looked at by themselves. */
+static bool has_halves(const struct survey *survey, uint32_t reg, uint32_t length)
+{
+	for (uint32_t i = 0; i < length && reg + i < RULE_REGISTERS; i++) {
+		uint8_t part = survey->registers[reg + i];
+
+		if ((part == 1 && (i + 1 == length || !is_port(survey, reg + i))) ||
+		    (part == 2 && (i == 0 || survey->registers[reg + i - 1] != 1)))
+			return true;
+	}
+	return false;
+}
+
+static void load_payload(struct survey *survey, const struct rule_expression *e, bool is_outgoing)
+{
+	uint32_t end = e->offset + e->length;
+
+	if (e->base == RULE_PAYLOAD_TRANSPORT) {
+		/* The first four bytes are the two ports. */
+		for (uint32_t i = 0; i < e->length && e->dreg + i < RULE_REGISTERS; i++)
+			if (e->offset + i < 4)
+				survey->registers[e->dreg + i] = 1 + (e->offset + i) % 2;
+		return;
+	}
+	if (e->base == RULE_PAYLOAD_LINK)
+		return;
+	if (e->base != RULE_PAYLOAD_NETWORK || end > 40) {
+		survey->classes->tells_ports = survey->classes->tells_addresses = true;
+		return;
+	}
+	/* IPv4: source at 12, destination at 16; IPv6: 8 and 24. */
+	if (end > 20 && !(e->offset >= 8 && end <= 24) && e->offset < 24)
+		survey->classes->tells_ports = true; /* behind the header of IPv4 */
+	if (end <= 8 || (e->offset >= 8 && end <= 16 && !is_outgoing) ||
+	    (e->offset == 8 && end <= 24 && !is_outgoing))
+		return;
+	survey->classes->tells_addresses = true;
+}
+
+static void load_ct(struct survey *survey, const struct rule_expression *e)
+{
+	switch (e->key) {
+	case RULE_CT_PROTO_SRC:
+	case RULE_CT_PROTO_DST:
+		if (e->dreg + 1 < RULE_REGISTERS) {
+			survey->registers[e->dreg] = 1;
+			survey->registers[e->dreg + 1] = 2;
+		}
+		break;
+	case RULE_CT_SRC:
+	case RULE_CT_DST:
+	case RULE_CT_SRC_IP:
+	case RULE_CT_DST_IP:
+	case RULE_CT_SRC_IP6:
+	case RULE_CT_DST_IP6:
+		survey->classes->tells_addresses = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void take_compare(struct survey *survey, const struct rule_expression *e)
+{
+	bool is_whole = e->length == 2 && is_port(survey, e->sreg);
+	bool is_equal = e->op == RULE_OP_CMP && (e->compare == RULE_EQ || e->compare == RULE_NEQ);
+
+	if (!holds_port(survey, e->sreg, e->length))
+		return;
+	if (has_halves(survey, e->sreg, e->length) || (!is_whole && !is_equal) ||
+	    e->data.length < e->length || (e->op == RULE_OP_RANGE && e->data2.length < e->length)) {
+		survey->classes->tells_ports = true;
+		return;
+	}
+	for (uint32_t i = 0; i + 1 < e->length; i++) {
+		uint32_t first, last;
+
+		if (!is_port(survey, e->sreg + i))
+			continue;
+		first = last = port_at(survey->ruleset, e->data.at + i);
+		if (e->op == RULE_OP_RANGE)
+			last = port_at(survey->ruleset, e->data2.at);
+		add_ports(survey, first, last);
+	}
+}
+
+static void take_lookup(struct survey *survey, const struct rule_expression *e)
+{
+	const struct rule_set *set;
+	uint32_t length;
+
+	if (e->set == RULESET_NONE)
+		return;
+	set = &survey->ruleset->sets.items[e->set];
+	length = set->key_length;
+	if (!holds_port(survey, e->sreg, length))
+		return;
+	if (has_halves(survey, e->sreg, length) || (length > 2 && set->n_fields < 2)) {
+		survey->classes->tells_ports = true;
+		return;
+	}
+	for (uint32_t k = 0; k + 1 < length; k++) {
+		if (!is_port(survey, e->sreg + k))
+			continue;
+		for (uint32_t i = 0; i < set->n_elements; i++) {
+			const struct rule_element *element =
+				&survey->ruleset->elements.items[set->first_element + i];
+
+			if (!element->is_catchall)
+				add_ports(survey, port_at(survey->ruleset, element->first + k),
+					  port_at(survey->ruleset, element->last + k));
+		}
+	}
+}
+
+static void take_nat(struct survey *survey, const struct rule_expression *e)
+{
+	/* Where it is sent is told with the port or the address that it came for. */
+	survey->classes->tells_addresses = true;
+	if (e->sreg2 == RULE_REG_NONE && !(e->op == RULE_OP_REDIR && e->sreg != RULE_REG_NONE))
+		survey->classes->tells_ports = true;
+}
+
+static void take_expression(struct survey *survey, const struct rule_expression *e,
+			    bool is_outgoing)
+{
+	const uint8_t sources[] = { e->sreg, e->sreg2, e->sreg3, e->sreg4 };
+	struct classes *classes = survey->classes;
+
+	switch (e->op) {
+	case RULE_OP_CMP:
+	case RULE_OP_RANGE:
+		take_compare(survey, e);
+		return;
+	case RULE_OP_LOOKUP:
+		take_lookup(survey, e);
+		if (e->dreg < RULE_REGISTERS && e->set != RULESET_NONE)
+			forget(survey, e->dreg, survey->ruleset->sets.items[e->set].data_length);
+		return;
+	case RULE_OP_DYNSET: /* goes on, whatever it notes down */
+		return;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < sizeof(sources); i++)
+		if (sources[i] < RULE_REGISTERS && holds_port(survey, sources[i], 16))
+			classes->tells_ports = true;
+	if (e->dreg < RULE_REGISTERS)
+		forget(survey, e->dreg, e->length ? e->length : 4);
+	if (e->op == RULE_OP_PAYLOAD && e->dreg < RULE_REGISTERS)
+		load_payload(survey, e, is_outgoing);
+	else if (e->op == RULE_OP_CT && e->dreg < RULE_REGISTERS)
+		load_ct(survey, e);
+	else if (e->op == RULE_OP_META && e->key >= RULE_META_SKUID &&
+		 e->key <= RULE_META_SKUID + 1)
+		classes->tells_users = true;
+	else if (e->op == RULE_OP_NAT || e->op == RULE_OP_REDIR)
+		take_nat(survey, e);
+	else if (e->op == RULE_OP_SOCKET || e->op == RULE_OP_TPROXY || e->op == RULE_OP_FWD ||
+		 e->op == RULE_OP_PAYLOAD_SET || e->op == RULE_OP_HASH)
+		classes->tells_ports = classes->tells_addresses = true;
+}
+
+/* --- x_tables --- */
+
+static bool is_masked(const uint8_t mask[16])
+{
+	for (int i = 0; i < 16; i++)
+		if (mask[i])
+			return true;
+	return false;
+}
+
+static void take_conntrack(struct survey *survey, const struct xt_conntrack *conntrack)
+{
+	const uint16_t *const ports[] = { conntrack->original_source_port,
+					  conntrack->original_destination_port,
+					  conntrack->reply_source_port,
+					  conntrack->reply_destination_port };
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		add_ports(survey, ports[i][0], ports[i][1]);
+	if (is_masked(conntrack->original_source.mask) ||
+	    is_masked(conntrack->original_destination.mask) ||
+	    is_masked(conntrack->reply_source.mask) || is_masked(conntrack->reply_destination.mask))
+		survey->classes->tells_addresses = true;
+}
+
+static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing)
+{
+	struct classes *classes = survey->classes;
+
+	switch (xt->kind) {
+	case XT_IP:
+		if (is_masked(xt->u.ip.destination_mask) ||
+		    (is_outgoing && is_masked(xt->u.ip.source_mask)))
+			classes->tells_addresses = true;
+		break;
+	case XT_PORTS:
+		add_ports(survey, xt->u.ports.source_first, xt->u.ports.source_last);
+		add_ports(survey, xt->u.ports.first, xt->u.ports.last);
+		break;
+	case XT_MULTIPORT:
+		for (int i = 0; i < xt->u.multiport.n && i < 15; i++)
+			add_ports(survey, xt->u.multiport.ports[i].first,
+				  xt->u.multiport.ports[i].last);
+		break;
+	case XT_CONNTRACK:
+		take_conntrack(survey, &xt->u.conntrack);
+		break;
+	case XT_IPRANGE:
+		if (is_outgoing || xt->u.iprange.flags & XT_IPRANGE_DESTINATION)
+			classes->tells_addresses = true;
+		break;
+	case XT_OWNER:
+		classes->tells_users = true;
+		break;
+	case XT_MARK:
+	case XT_CONNMARK:
+	case XT_PKTTYPE:
+	case XT_ICMP:
+	case XT_ALWAYS:
+	case XT_SENDER:
+	case XT_RATE:
+	case XT_TIME:
+	case XT_DEVGROUP:
+	case XT_VERDICT:
+	case XT_ERROR:
+	case XT_REJECT:
+	case XT_SET_MARK:
+	case XT_SET_CONNMARK:
+	case XT_CT:
+	case XT_QUEUE:
+	case XT_NOTHING:
+	case XT_MAC:
+	case XT_RPFILTER:
+	case XT_PHYSDEV:
+	case XT_SNAT:
+		break;
+	case XT_ADDRTYPE: /* all that are asked about are local, but loopback may differ by interface */
+	default:
+		if (xt->kind != XT_ADDRTYPE || xt->u.addrtype.flags & ~3u)
+			classes->tells_ports = classes->tells_addresses = true;
+		break;
+	}
+}
+
+/* --- Chains --- */
+
+static void mark_target(struct survey *survey, uint32_t chain, bool *ret_changed)
+{
+	if (chain >= survey->ruleset->chains.n || survey->is_outgoing[chain])
+		return;
+	survey->is_outgoing[chain] = true;
+	*ret_changed = true;
+}
+
+static void mark_targets(struct survey *survey, const struct rule_chain *chain, bool *ret_changed)
+{
+	const struct ruleset *ruleset = survey->ruleset;
+
+	for (uint32_t i = 0; i < chain->n_rules; i++) {
+		const struct rule *rule = &ruleset->rules.items[chain->first_rule + i];
+
+		for (uint32_t k = 0; k < rule->n_expressions; k++) {
+			const struct rule_expression *e =
+				&ruleset->expressions.items[rule->first_expression + k];
+
+			if (e->op == RULE_OP_IMMEDIATE)
+				mark_target(survey, e->chain, ret_changed);
+			if (e->op == RULE_OP_XT_TARGET &&
+			    ruleset->xts.items[e->xt].kind == XT_VERDICT)
+				mark_target(survey, ruleset->xts.items[e->xt].u.verdict.chain,
+					    ret_changed);
+			if (e->op != RULE_OP_LOOKUP || e->set == RULESET_NONE)
+				continue;
+			for (uint32_t n = 0; n < ruleset->sets.items[e->set].n_elements; n++)
+				mark_target(
+					survey,
+					ruleset->elements
+						.items[ruleset->sets.items[e->set].first_element + n]
+						.chain,
+					ret_changed);
+		}
+	}
+}
+
+static void mark_outgoing(struct survey *survey)
+{
+	const struct ruleset *ruleset = survey->ruleset;
+	bool has_changed = true;
+
+	for (uint32_t i = 0; i < ruleset->chains.n; i++) {
+		const struct rule_chain *chain = &ruleset->chains.items[i];
+
+		survey->is_outgoing[i] = chain->is_base && (chain->hook == RULE_HOOK_OUTPUT ||
+							    chain->hook == RULE_HOOK_POSTROUTING ||
+							    chain->hook == RULE_HOOK_EGRESS);
+	}
+	for (int depth = 0; has_changed && depth < 32; depth++) {
+		has_changed = false;
+		for (uint32_t i = 0; i < ruleset->chains.n; i++)
+			if (survey->is_outgoing[i])
+				mark_targets(survey, &ruleset->chains.items[i], &has_changed);
+	}
+	/* Deeper than any ruleset may be: all chains count. */
+	for (uint32_t i = 0; has_changed && i < ruleset->chains.n; i++)
+		survey->is_outgoing[i] = true;
+}
+
+static void take_rules(struct survey *survey)
+{
+	const struct ruleset *ruleset = survey->ruleset;
+
+	for (uint32_t i = 0; i < ruleset->rules.n; i++) {
+		const struct rule *rule = &ruleset->rules.items[i];
+		bool is_outgoing = survey->is_outgoing[rule->chain];
+
+		forget(survey, 0, RULE_REGISTERS);
+		for (uint32_t k = 0; k < rule->n_expressions; k++) {
+			const struct rule_expression *e =
+				&ruleset->expressions.items[rule->first_expression + k];
+
+			if (e->op == RULE_OP_XT_IP || e->op == RULE_OP_XT_MATCH ||
+			    e->op == RULE_OP_XT_TARGET)
+				take_xt(survey, &ruleset->xts.items[e->xt], is_outgoing);
+			else
+				take_expression(survey, e, is_outgoing);
+		}
+	}
+	for (uint32_t i = 0; i < ruleset->policies.n; i++) {
+		const struct rule_policy *policy = &ruleset->policies.items[i];
+
+		if (policy->from.bits || policy->to.bits || policy->has_rest)
+			survey->classes->tells_addresses = true;
+		if (policy->has_rest)
+			survey->classes->tells_ports = true;
+	}
+	for (uint32_t i = 0; i < ruleset->programs.n; i++)
+		if (ruleset->programs.items[i].kind == RULE_PROGRAM_CGROUP)
+			survey->classes->has_cgroups = true;
+}
+
+static void number_ports(struct survey *survey)
+{
+	uint16_t class = 0;
+
+	for (uint32_t port = 0; port < PORTS; port++) {
+		if (survey->begins[port] || port == 1 || survey->classes->tells_ports)
+			class = (uint16_t)port;
+		survey->classes->class_of_port[port] = class;
+	}
+}
+
+static bool is_like(const struct hark_addr *a, const struct hark_addr *b)
+{
+	return hark_addr_is_ipv4(a) == hark_addr_is_ipv4(b) &&
+	       hark_addr_is_loopback(a) == hark_addr_is_loopback(b) &&
+	       hark_addr_is_link_local(a) == hark_addr_is_link_local(b);
+}
+
+static uint64_t address_key(const struct hark_addr *addr, uint32_t ifindex)
+{
+	uint64_t parts[2];
+
+	memcpy(parts, addr->bytes, sizeof(parts));
+	return (parts[0] * 0x9e3779b97f4a7c15u ^ parts[1]) + ifindex * 0xff51afd7ed558ccdu;
+}
+
+/* Interfaces have few kinds of addresses, so that few have to be gone through. */
+static int find_alike(struct classes *classes)
+{
+	const struct rule_address *addresses = classes->ruleset->addresses.items;
+	ARRAY(uint32_t) firsts = { 0 };
+	int error = 0;
+
+	for (uint32_t i = 0; i < classes->ruleset->addresses.n && !error; i++) {
+		uint32_t k = 0;
+
+		while (k < firsts.n &&
+		       !(addresses[firsts.items[k]].ifindex == addresses[i].ifindex &&
+			 is_like(&addresses[firsts.items[k]].addr, &addresses[i].addr)))
+			k++;
+		if (k == firsts.n) {
+			error = array_reserve(&firsts, 1u);
+			if (!error)
+				firsts.items[firsts.n++] = i;
+		}
+		if (!error) {
+			classes->first_like[i] = firsts.items[k];
+			error = hash_put(&classes->by_address,
+					 address_key(&addresses[i].addr, addresses[i].ifindex), i);
+		}
+	}
+	array_fini(&firsts);
+	return error;
+}
+
+static int survey_all(struct survey *survey)
+{
+	struct classes *classes = survey->classes;
+	const struct ruleset *ruleset = survey->ruleset;
+
+	classes->class_of_port = calloc(PORTS, sizeof(*classes->class_of_port));
+	classes->first_like = calloc(ruleset->addresses.n + 1, sizeof(*classes->first_like));
+	survey->begins = calloc(PORTS, sizeof(*survey->begins));
+	survey->is_outgoing = calloc(ruleset->chains.n + 1, sizeof(*survey->is_outgoing));
+	if (!classes->class_of_port || !classes->first_like || !survey->begins ||
+	    !survey->is_outgoing)
+		return -ENOMEM;
+	mark_outgoing(survey);
+	take_rules(survey);
+	number_ports(survey);
+	return classes->tells_addresses ? 0 : find_alike(classes);
+}
+
+int classes_new(const struct ruleset *ruleset, struct classes **ret)
+{
+	struct classes *classes = calloc(1, sizeof(*classes));
+	struct survey survey = { .classes = classes, .ruleset = ruleset };
+	int error;
+
+	if (!classes)
+		return -ENOMEM;
+	classes->ruleset = ruleset;
+	error = survey_all(&survey);
+	free(survey.begins);
+	free(survey.is_outgoing);
+	if (error)
+		classes_free(classes);
+	else
+		*ret = classes;
+	return error;
+}
+
+void classes_free(struct classes *classes)
+{
+	if (!classes)
+		return;
+	free(classes->class_of_port);
+	free(classes->first_like);
+	hash_fini(&classes->by_address);
+	free(classes);
+}
+
+/* The first address of the interface that is like this one, where this one is the interface's. */
+static void reduce_address(const struct classes *classes, struct firewall_question *question)
+{
+	const struct rule_address *addresses = classes->ruleset->addresses.items;
+	uint32_t i = hash_get(&classes->by_address, address_key(&question->to, question->ifindex));
+
+	if (i != UINT32_MAX && addresses[i].ifindex == question->ifindex &&
+	    memcmp(addresses[i].addr.bytes, question->to.bytes, sizeof(question->to.bytes)) == 0)
+		question->to = addresses[classes->first_like[i]].addr;
+}
+
+void classes_reduce(const struct classes *classes, struct firewall_question *question)
+{
+	question->port = classes->class_of_port[question->port];
+	if (!classes->tells_addresses)
+		reduce_address(classes, question);
+	if (!classes->tells_users)
+		question->uid = HARK_NONE;
+	if (!classes->has_cgroups)
+		question->cgroup_id = 0;
+}
