@@ -434,7 +434,9 @@ int lookup_ask(struct machine *machine, const struct registers *registers, uint8
 	uint8_t key[RULE_REGISTERS];
 	int error;
 
-	if (!set || !set->is_known || !registers_hold(reg, set->key_length)) {
+	/* NFT_SET_EVAL: rules add to it, perhaps for this very packet. */
+	if (!set || !set->is_known || set->flags & RULE_SET_EVAL ||
+	    !registers_hold(reg, set->key_length)) {
 		error = condition_of_some(&some, &machine->all, DOUBT(SET));
 		if (!error)
 			error = condition_or(&ret->found, &some);

@@ -42,14 +42,15 @@ static void put_address(const struct firewall_how *how, char *text)
 {
 	char first[HARK_ADDR_TEXT_SIZE], last[HARK_ADDR_TEXT_SIZE] = "", port[8] = "";
 	bool is_ipv6 = !hark_addr_is_ipv4(&how->first);
+	bool has_last = how->is_any_address && hark_addr_compare(&how->first, &how->last) != 0;
 
 	hark_addr_format(&how->first, first);
-	if (how->is_any_address)
+	if (has_last)
 		hark_addr_format(&how->last, last);
 	if (how->port)
 		snprintf(port, sizeof(port), ":%u", how->port);
 	snprintf(text, FIREWALL_HOW_SIZE, "%s%s%s%s%s%s", is_ipv6 && how->port ? "[" : "", first,
-		 how->is_any_address ? "-" : "", last, is_ipv6 && how->port ? "]" : "", port);
+		 has_last ? "-" : "", last, is_ipv6 && how->port ? "]" : "", port);
 }
 
 char *firewall_how_text(const struct firewall_how *how, enum hark_family family, char *text)

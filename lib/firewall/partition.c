@@ -178,6 +178,21 @@ static struct firewall_how how_passed(const struct partition *partition, const s
 	return how;
 }
 
+static bool is_here_and_elsewhere(const struct partition *partition, const struct part *part)
+{
+	bool is_here = false, is_elsewhere = false;
+
+	for (uint32_t i = 0; i < partition->classes.n; i++) {
+		const struct class *class = &partition->classes.items[i];
+
+		if (!(part->classes & (uint64_t)1 << i) || class->verdict != HARK_FIREWALL_ACCEPT)
+			continue;
+		is_here = is_here || class->how.kind != FIREWALL_HOW_ADDRESS;
+		is_elsewhere = is_elsewhere || class->how.kind == FIREWALL_HOW_ADDRESS;
+	}
+	return is_here && is_elsewhere;
+}
+
 static void describe(const struct partition *partition, const struct part *part,
 		     struct firewall_piece *piece)
 {
@@ -196,7 +211,8 @@ static void describe(const struct partition *partition, const struct part *part,
 			join_how(&piece->how, &class->how);
 		is_first = false;
 	}
-	if (!(piece->outcomes & (piece->outcomes - 1))) {
+	/* Here or somewhere else is no single end, though both are called the same. */
+	if (!(piece->outcomes & (piece->outcomes - 1)) && !is_here_and_elsewhere(partition, part)) {
 		piece->outcomes = 0;
 		return;
 	}

@@ -115,6 +115,25 @@ def filters_forwarded(ruleset):
     return any(f"hook {hook} " in text for _, text in ruleset for hook in ("forward", "postrouting"))
 
 
+WAY = re.compile(r"\[?([0-9a-f.:]+?)(?:-([0-9a-f.:]+?))?\]?(?::(\d+))?$")
+
+
+def leads_to(how, kind, detail, listeners):
+    """Whether a packet went where it is said to: an address or one of several, at a port or several."""
+    if "." not in how and "[" not in how:  # of IPv6 without a port
+        how = f"[{how}]"
+    first, last, port = WAY.fullmatch(how).groups()
+    if kind == "accept":
+        return port in (None, detail)
+    if kind == "reject":  # by nobody who listens there
+        return port is None or int(port) not in listeners
+    if kind == "diverted":
+        address, _, found = detail.rpartition(":")
+        return port in (None, found) and \
+            number(first) <= number(address.strip("[]")) <= number(last or first)
+    return False
+
+
 def agrees(part, outcome, port, listeners, is_filtered):
     """Whether what was found is what was said. What is said to depend may be anything.
 
@@ -131,14 +150,9 @@ def agrees(part, outcome, port, listeners, is_filtered):
     if part.verdict == "reject":
         return kind == "reject" and part.how in (None, detail)
     if part.verdict == "diverted":
-        where = (part.how or "").rpartition(":")[2]
-        if kind == "accept":
-            return detail == where
         if is_filtered and kind in ("drop", "reject"):
             return True
-        if kind == "reject":  # by nobody who listens there
-            return int(where or 0) not in listeners
-        return outcome == f"diverted {part.how}"
+        return leads_to(part.how, kind, detail, listeners)
     return False
 
 

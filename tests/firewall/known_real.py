@@ -136,7 +136,7 @@ KUBE_EXPECTED = """
     tcp 8.8.8.8 8080 diverted 172.31.0.2:80
     tcp 8.8.8.8 443 reject icmp-port-unreachable
     tcp 8.8.8.8 22 accept
-    udp 8.8.8.8 5353 *; chance
+    udp 8.8.8.8 5353 *
     tcp 2600::1 8080 accept"""
 
 KUBE_NFT = [("nft", """
