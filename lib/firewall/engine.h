@@ -146,8 +146,9 @@ struct firewall {
 	bool has_doors, has_all_doors;
 };
 
-#define WORK_MAX  100000000u
-#define ITEMS_MAX 1000000u
+#define CLIENT_PORT 40000 /* of an ordinary client */
+#define WORK_MAX    100000000u
+#define ITEMS_MAX   1000000u
 
 struct machine {
 	struct firewall *firewall;
@@ -190,11 +191,13 @@ struct firewall_witness machine_witness(const struct machine *machine, uint8_t d
 int machine_run_base(struct machine *machine, uint32_t chain, struct states *states);
 
 /* order.c: adds a base chain in its place. */
-int chains_add(const struct ruleset *ruleset, struct hook_chains *hook, bool is_nat, uint32_t chain);
+int chains_add(const struct ruleset *ruleset, struct hook_chains *hook, bool is_nat,
+	       uint32_t chain);
 /* Runs those of a priority below `end`, from *at on. */
 int chains_run_before(struct machine *machine, const struct hook_chains *chains, int64_t end,
 		      uint32_t *at, struct states *states);
-int chains_run_nat(struct machine *machine, const struct hook_chains *chains, struct states *states);
+int chains_run_nat(struct machine *machine, const struct hook_chains *chains,
+		   struct states *states);
 
 /* A rule while it is run on one state. */
 struct rule_run {

@@ -102,6 +102,10 @@ bool guard_excludes(const struct machine *machine, const struct rule_guard *guar
 	if (flags & GUARD_PORT && !packet->is_reply && state->is_port_known &&
 	    (state->port < guard->first_port || state->port > guard->last_port))
 		return true;
+	/* What comes back goes to the port of the client. */
+	if (flags & GUARD_PORT && packet->is_reply && packet->question->is_canonical &&
+	    (CLIENT_PORT < guard->first_port || CLIENT_PORT > guard->last_port))
+		return true;
 	if (flags & GUARD_L4PROTO && guard->l4proto != packet->question->protocol)
 		return true;
 	if (flags & GUARD_NFPROTO && machine->table_family != RULE_FAMILY_NETDEV &&

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define PROTOCOL_TCP 6
-#define CLIENT_PORT  40000
 
 #define HEADER_IPV4 20
 #define HEADER_IPV6 40

@@ -59,12 +59,17 @@ struct reply {
 
 static int run_hooks(struct machine *machine, struct states *states)
 {
+	struct firewall_question ordinary;
 	int error = hook_run(machine, RULE_HOOK_OUTPUT, states);
 
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
 	if (error || !machine->is_local)
 		return error;
+	/* What programs of this host choose is no stranger's choice. */
+	ordinary = *machine->packet.question;
+	ordinary.is_canonical = true;
+	machine->packet.question = &ordinary;
 	machine->packet.in = machine->packet.out;
 	machine->packet.has_in = true;
 	machine->packet.out = NULL;
