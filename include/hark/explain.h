@@ -45,8 +45,8 @@ struct hark_explanation;
  * Explains the sockets of the snapshot that match the selection (NULL: all of them), in the order
  * that a person asks; the other listeners of their ports are explained with them. Where no listener
  * matches, what stands in the way is told. The snapshot should have been taken with HARK_DETAIL_ALL
- * | HARK_DETAIL_LOOKUPS | HARK_DETAIL_DROPS, and of the firewall's details with all, and with a query
- * that did not leave those out. 0 or -ENOMEM; freed by hark_explanation_free().
+ * | HARK_DETAIL_LOOKUPS | HARK_DETAIL_DROPS, and of the firewall's details with all, and with a
+ * query that did not leave those out. 0 or -ENOMEM; freed by hark_explanation_free().
  */
 int hark_explain(const struct hark_snapshot *snapshot, const struct hark_selection *selection,
 		 struct hark_explanation **ret);

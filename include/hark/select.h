@@ -22,8 +22,8 @@ void hark_selection_free(struct hark_selection *selection); /* NULL is fine */
 
 /*
  * Adds one selector as a person writes it ("80", ":8000-8999", "tcp46", "10.0.0.0/8", "[::1]:80",
- * "listen", "pid=1,42", "unit=ssh*", "sshd"); commas mean "or". -EINVAL: *reterr says what is wrong and
- * what may have been meant. Service names are looked up in the system's database.
+ * "listen", "pid=1,42", "unit=ssh*", "sshd"); commas mean "or". -EINVAL: *reterr says what is wrong
+ * and what may have been meant. Service names are looked up in the system's database.
  */
 int hark_selection_add(struct hark_selection *selection, const char *text,
 		       struct hark_error *reterr);
@@ -61,8 +61,8 @@ bool hark_selection_matches(const struct hark_selection *selection,
 			    const struct hark_snapshot *snapshot, uint32_t socket);
 
 /*
- * Whether the door matches by its protocol, port, address, family and namespace, or the listener that
- * it leads to does. NULL: everything matches.
+ * Whether the door matches by its protocol, port, address, family and namespace, or the listener
+ * that it leads to does. NULL: everything matches.
  */
 bool hark_selection_matches_door(const struct hark_selection *selection,
 				 const struct hark_snapshot *snapshot, uint32_t door);

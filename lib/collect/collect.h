@@ -137,8 +137,8 @@ int collect_containers(struct hark_source *source, struct hark_snapshot *snapsho
 int cgroup_open_root(const struct hark_source *source);
 
 /*
- * The directory below it that is the cgroup of that id: a descriptor; -ESTALE: there is none; -EPERM
- * without CAP_DAC_READ_SEARCH; or another -errno.
+ * The directory below it that is the cgroup of that id: a descriptor; -ESTALE: there is none;
+ * -EPERM without CAP_DAC_READ_SEARCH; or another -errno.
  */
 int cgroup_open(int root_fd, uint64_t id);
 

@@ -37,7 +37,9 @@ static bool take_addr(const struct nlattr *attr, uint8_t family, struct hark_add
 	return true;
 }
 
-/* The prefix of no bits at all, and then so many; false where there are more than an address has. */
+/*
+ * The prefix of no bits at all, and then so many; false where there are more than an address has.
+ */
 static bool take_bits(uint8_t family, uint8_t bits, struct hark_prefix *ret)
 {
 	static const uint8_t zero[16];

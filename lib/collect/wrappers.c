@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp wrappers: a library by which a program asks /etc/hosts.allow and /etc/hosts.deny about who has
- * connected already. Whether any rule there concerns the program is not followed.
+ * tcp wrappers: a library by which a program asks /etc/hosts.allow and /etc/hosts.deny about who
+ * has connected already. Whether any rule there concerns the program is not followed.
  */
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Questions that must fare alike: ports between which no rule tells, addresses of one interface
  * where none looks at them. Whatever is not known to tell nothing is taken to tell all.
  *
- * Where it is this host that sends, the answer of a listener, its port and address are the source's.
+ * In the answer of a listener its port and address are the source's.
  */
 #include "engine.h"
 
@@ -378,6 +378,11 @@ static void mark_outgoing(struct survey *survey)
 		survey->is_outgoing[i] = true;
 }
 
+static bool is_for_any(const struct hark_prefix *prefix)
+{
+	return prefix->bits <= (hark_addr_is_ipv4(&prefix->addr) ? 96 : 0);
+}
+
 static void take_rules(struct survey *survey)
 {
 	const struct ruleset *ruleset = survey->ruleset;
@@ -401,7 +406,7 @@ static void take_rules(struct survey *survey)
 	for (uint32_t i = 0; i < ruleset->policies.n; i++) {
 		const struct rule_policy *policy = &ruleset->policies.items[i];
 
-		if (policy->from.bits || policy->to.bits || policy->has_rest)
+		if (!is_for_any(&policy->from) || !is_for_any(&policy->to) || policy->has_rest)
 			survey->classes->tells_addresses = true;
 		if (policy->has_rest)
 			survey->classes->tells_ports = true;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Doors: destinations that address translation changes.
- *
- * Rules that translate are read for the ports and addresses that they, and those on the way to
- * them, compare with: each that is named is asked for, and is a door if anybody is translated there.
+ * Doors: destinations that address translation changes. Rules that translate are read for the ports
+ * and addresses that they, and those on the way to them, compare with: each that is named is asked
+ * for, and is a door if anybody is translated there.
  */
 #include "engine.h"
 
@@ -353,7 +352,9 @@ static uint32_t translating_rule(const struct ruleset *ruleset, const struct fir
 	return otherwise;
 }
 
-/* More than the engine does for one question is not known to be no door: it is none that is told. */
+/*
+ * More than the engine does for one question is not known to be no door: it is none that is told.
+ */
 static int is_translated(struct search *search, struct firewall_door *door,
 			 const struct hark_addr *to, uint32_t ifindex, bool *ret)
 {

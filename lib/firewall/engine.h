@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interpreter's insides.
- *
- * A state (packet.h) says that packets of some sources may be at this point, and what is known of
- * them. A rule that may match some of them, and may not, sends them both ways: a source may be in
- * several states at once, and is in each that is possible. So what is told in the end is exact where
- * a source meets one outcome alone. Why a source went both ways is kept beside, by doubt and source.
+ * The interpreter's insides. A state (packet.h) says that packets of some sources may be at this
+ * point, and what is known of them. A rule that may match some of them, and may not, sends them
+ * both ways: a source may be in several states at once, and is in each that is possible. So what is
+ * told in the end is exact where a source meets one outcome alone. Why a source went both ways is
+ * kept beside, by doubt and source.
  */
 #ifndef ENGINE_H
 #define ENGINE_H

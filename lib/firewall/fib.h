@@ -15,7 +15,9 @@ struct fib_outcome {
 	uint32_t doubts;
 };
 
-/* What a look-up depends on besides the destination. Without padding, for it is compared as bytes. */
+/*
+ * What a look-up depends on besides the destination. Without padding, for it is compared as bytes.
+ */
 struct fib_look {
 	uint32_t oif, dev;
 	uint8_t from[16];        /* IPv6: a link-local source; else zero */
@@ -94,7 +96,9 @@ void fib_forget(struct fib *fib);
 u128 fib_number(const struct hark_addr *addr, uint8_t family);
 struct range fib_range(const struct hark_prefix *prefix, uint8_t family);
 
-/* Adds sources that something holds for, and must hold for unless there are doubts: 0 or -ENOMEM. */
+/*
+ * Adds sources that something holds for, and must hold for unless there are doubts: 0 or -ENOMEM.
+ */
 int fib_add(struct condition *condition, const struct ranges *sources, uint32_t doubts);
 
 /* IPv4: 0.0.0.0/8, 127.0.0.0/8, ...: the first and last of well-known blocks. */
@@ -107,8 +111,8 @@ bool fib_is_local_multicast(u128 number);
 struct range fib_link_local(void);
 
 /*
- * fib_ask() for a question whose sources are the destinations of IPv6, of which link-local ones must
- * be reached by `ifindex`; of IPv4 no more than that. Results are added to `results`.
+ * fib_ask() for a question whose sources are the destinations of IPv6, of which link-local ones
+ * must be reached by `ifindex`; of IPv4 no more than that. Results are added to `results`.
  */
 int fib_ask_by_link(struct fib *fib, const struct fib_question *question, uint32_t ifindex,
 		    const struct ranges *sources, struct fib_result **ret, uint32_t *ret_n);

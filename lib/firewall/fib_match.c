@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel itself asks routes on a packet's way in, and on that of its reply: net/ipv4/route.c
- * (ip_route_input_slow()), net/ipv4/fib_frontend.c (fib_validate_source()), net/ipv6/ip6_input.c
- * (ip6_rcv_core()).
+ * What the kernel itself asks routes on a packet's way in, and on that of its reply:
+ * net/ipv4/route.c (ip_route_input_slow()), net/ipv4/fib_frontend.c (fib_validate_source()),
+ * net/ipv6/ip6_input.c (ip6_rcv_core()).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What rules ask routes: `fib` of nf_tables (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib_ipv6.c), and
- * the matches rpfilter (ipt_rpfilter.c, ip6t_rpfilter.c) and addrtype (net/netfilter/xt_addrtype.c).
+ * What rules ask routes: `fib` of nf_tables (net/ipv4/netfilter/nft_fib_ipv4.c, nft_fib_ipv6.c),
+ * and the matches rpfilter (ipt_rpfilter.c, ip6t_rpfilter.c) and addrtype
+ * (net/netfilter/xt_addrtype.c).
  */
 #include "fib_types.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Types of addresses, as tables of routes tell them: inet_dev_addr_type(), __nft_fib6_eval_type(). */
+/*
+ * Types of addresses, as tables of routes tell them: inet_dev_addr_type(), __nft_fib6_eval_type().
+ */
 #include "fib_types.h"
 
 #include <errno.h>

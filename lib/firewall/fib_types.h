@@ -6,8 +6,8 @@
 #include "fib.h"
 
 /*
- * What is asked about: an end of the packet. One end is a set, that of the sources; the other is one
- * address.
+ * What is asked about: an end of the packet. One end is a set, that of the sources; the other is
+ * one address.
  */
 struct fib_end {
 	const struct packet *packet;

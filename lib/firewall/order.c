@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order in which base chains of one hook run. Of one priority it is the last one registered that
- * comes first (nf_hook_entries_grow() of Linux), which among chains of one table is the newest. Of
- * several tables nothing tells it: where more than one of them does anything, it may be one order or
- * the other.
+ * The order in which base chains of one hook run. Of one priority it is the last one registered
+ * that comes first (nf_hook_entries_grow() of Linux), which among chains of one table is the
+ * newest. Of several tables nothing tells it: where more than one of them does anything, it may be
+ * one order or the other.
  */
 #include "engine.h"
 

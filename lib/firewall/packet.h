@@ -175,9 +175,9 @@ static inline bool fib_is_way(const struct fib_result *result)
 }
 
 /*
- * `fib` of nf_tables: for RULE_FIB_OIF and RULE_FIB_OIFNAME the interface is `oif` of the result (0:
- * none, or ""), with RULE_FIB_PRESENT it is 1 or 0; for RULE_FIB_ADDRTYPE the value is `type`. It
- * never breaks the rule.
+ * `fib` of nf_tables: for RULE_FIB_OIF and RULE_FIB_OIFNAME the interface is `oif` of the result
+ * (0: none, or ""), with RULE_FIB_PRESENT it is 1 or 0; for RULE_FIB_ADDRTYPE the value is `type`.
+ * It never breaks the rule.
  */
 int fib_expression(const struct packet *packet, const struct packet_state *state,
 		   const struct rule_expression *expression, struct fib_result **ret,

@@ -161,10 +161,11 @@ const char *hark_firewall_verdict_name(enum hark_firewall_verdict verdict)
 
 const char *hark_firewall_doubt_name(enum hark_firewall_doubt doubt)
 {
-	static const char *const names[] = {
-		"sender", "rate",  "time",         "chance", "set",    "routing",        "mark",
-		"bpf",    "queue", "tcp-wrappers", "socket", "bridge", "source-pattern", "order", "undecoded"
-	};
+	static const char *const names[] = { "sender",         "rate",   "time",
+					     "chance",         "set",    "routing",
+					     "mark",           "bpf",    "queue",
+					     "tcp-wrappers",   "socket", "bridge",
+					     "source-pattern", "order",  "undecoded" };
 
 	return NAME_OF(names, doubt, HARK_DOUBT_N_);
 }

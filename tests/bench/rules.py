@@ -23,12 +23,12 @@ route add default via 2001:db8::1 dev eth0
 """
 CHAIN = """\
 table inet filter {{
-{sets}	chain input {{
-		type filter hook input priority 0; policy {policy};
-		iif lo accept
-		ct state established,related accept
+{sets}  chain input {{
+    type filter hook input priority 0; policy {policy};
+    iif lo accept
+    ct state established,related accept
 {rules}
-	}}
+  }}
 }}
 """
 
@@ -53,7 +53,7 @@ def cut(i):
 
 def element_set(name, kind, is_ipv6, n):
     elements = ",".join(address(2 * i, is_ipv6) for i in range(n))
-    return f"\tset {name} {{ type {kind}; flags interval; elements = {{ {elements} }} }}\n"
+    return f"  set {name} {{ type {kind}; flags interval; elements = {{ {elements} }} }}\n"
 
 
 def ruleset(name):
@@ -62,10 +62,10 @@ def ruleset(name):
     if name == "sets":
         return CHAIN.format(sets=element_set("s4", "ipv4_addr", False, 100_000)
                             + element_set("s6", "ipv6_addr", True, 100_000), policy="accept",
-                            rules="\t\tip saddr @s4 drop\n\t\tip6 saddr @s6 drop")
+                            rules="    ip saddr @s4 drop\n    ip6 saddr @s6 drop")
     make = rule if name == "rules" else cut
     return CHAIN.format(sets="", policy="drop" if name == "rules" else "accept",
-                        rules="\n".join(f"\t\t{make(i)}" for i in range(10_000)))
+                        rules="\n".join(f"    {make(i)}" for i in range(10_000)))
 
 
 DESCRIPTIONS = {

@@ -142,7 +142,8 @@ def unprivileged():
             expect_equal(hark("4002", "no-such-command", preexec_fn=become_nobody).status, 1)
             expect_equal(hark("4003", preexec_fn=become_nobody).status, 1)
             expect_equal(hark("--strict", "4001", preexec_fn=become_nobody).status, 3)
-            expect_equal(hark("--strict", "--no-holders", preexec_fn=become_nobody).status, 0)
+            expect_equal(hark("--strict", "--no-holders", "--no-firewall",
+                              preexec_fn=become_nobody).status, 0)
         sock.close()
 
 
