@@ -186,6 +186,10 @@ int machine_pass(struct machine *machine, const struct ranges *sources,
 struct firewall_witness machine_witness(const struct machine *machine, uint8_t decider,
 					uint32_t index);
 
+/* To who asked for the path: the rule, or RULESET_NONE for the policy of the base chain. */
+void machine_tell(const struct machine *machine, uint32_t rule, uint8_t action,
+		  const struct ranges *may, const struct ranges *must, uint32_t doubts);
+
 /* machine.c: runs a base chain: the states that go on are those that it accepted. */
 int machine_run_base(struct machine *machine, uint32_t chain, struct states *states);
 
