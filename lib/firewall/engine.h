@@ -125,6 +125,7 @@ void classes_reduce(const struct classes *classes, struct firewall_question *que
 struct kept_answer {
 	struct firewall_question question;
 	struct firewall_answer *answer;
+	bool is_shared; /* the answer is another one's */
 	int error;
 	uint32_t next; /* with the same hash, or RULESET_NONE */
 };
@@ -303,6 +304,7 @@ int pipeline_run(struct machine *machine);
 /* partition.c */
 int partition(struct machine *machine, struct firewall_answer *ret);
 void answer_fini(struct firewall_answer *answer);
+bool answer_is_same(const struct firewall_answer *a, const struct firewall_answer *b);
 
 /* guard.c */
 struct rule_guard {

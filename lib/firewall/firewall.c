@@ -73,6 +73,8 @@ void firewall_free(struct firewall *firewall)
 		}
 	}
 	for (uint32_t i = 0; i < firewall->answers.n; i++) {
+		if (firewall->answers.items[i].is_shared)
+			continue;
 		if (firewall->answers.items[i].answer)
 			answer_fini(firewall->answers.items[i].answer);
 		free(firewall->answers.items[i].answer);
@@ -195,6 +197,30 @@ static bool is_same_question(const struct firewall_question *a, const struct fir
 	       !hark_addr_compare(&a->to, &b->to);
 }
 
+/* Ranges that an answer may have without being looked for among the others. */
+#define SMALL_ANSWER 1000
+
+/* Large answers are kept once, however many questions have them. */
+static void share_answer(struct firewall *firewall, struct kept_answer *kept)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < kept->answer->n_pieces; i++)
+		n += kept->answer->pieces[i].sources.n;
+	for (uint32_t i = 0; n > SMALL_ANSWER && i < firewall->answers.n; i++) {
+		const struct kept_answer *other = &firewall->answers.items[i];
+
+		if (other == kept || other->error || other->is_shared ||
+		    !answer_is_same(other->answer, kept->answer))
+			continue;
+		answer_fini(kept->answer);
+		free(kept->answer);
+		kept->answer = other->answer;
+		kept->is_shared = true;
+		return;
+	}
+}
+
 static int keep_answer(struct firewall *firewall, const struct firewall_question *question,
 		       uint64_t hash, uint32_t next, const struct firewall_answer **ret)
 {
@@ -209,7 +235,9 @@ static int keep_answer(struct firewall *firewall, const struct firewall_question
 	kept->error = hash_put(&firewall->by_question, hash, firewall->answers.n - 1);
 	if (!kept->error)
 		kept->error = evaluate(firewall, question, answer);
-	*ret = answer;
+	if (!kept->error)
+		share_answer(firewall, kept);
+	*ret = kept->answer;
 	return kept->error;
 }
 

@@ -407,6 +407,23 @@ static int compare_pieces(const void *a, const void *b)
 	return (size_a > size_b) - (size_a < size_b);
 }
 
+bool answer_is_same(const struct firewall_answer *a, const struct firewall_answer *b)
+{
+	if (a->n_pieces != b->n_pieces || a->is_translated != b->is_translated)
+		return false;
+	for (uint32_t i = 0; i < a->n_pieces; i++) {
+		const struct firewall_piece *one = &a->pieces[i], *other = &b->pieces[i];
+
+		if (!is_same_piece(one, other) || one->n_witnesses != other->n_witnesses ||
+		    one->n_more != other->n_more || !ranges_equal(&one->sources, &other->sources))
+			return false;
+		for (uint32_t k = 0; k < one->n_witnesses; k++)
+			if (!is_same_witness(&one->witnesses[k], &other->witnesses[k]))
+				return false;
+	}
+	return true;
+}
+
 void answer_fini(struct firewall_answer *answer)
 {
 	for (uint32_t i = 0; i < answer->n_pieces; i++) {

@@ -1,7 +1,7 @@
 """What `hark --json` says of a ruleset, against what the kernel does.
 
-Each listener's answer is a partition of all senders. Senders from the edges of every part of it, from
-the edges of every address that the ruleset names, and some others are tried.
+Each listener's answer is a partition of all senders. Senders from the edges of every part of it,
+from the edges of every address that the ruleset names, and some others are tried.
 """
 import collections
 import functools
@@ -119,13 +119,13 @@ WAY = re.compile(r"\[?([0-9a-f.:]+?)(?:-([0-9a-f.:]+?))?\]?(?::(\d+))?$")
 
 
 def leads_to(how, kind, detail, listeners):
-    """Whether a packet went where it is said to: an address or one of several, at a port or several."""
+    """Whether a packet went where it is said to: to one of the addresses, and that port, if any."""
     if "." not in how and "[" not in how:  # of IPv6 without a port
         how = f"[{how}]"
     first, last, port = WAY.fullmatch(how).groups()
     if kind == "accept":
         return port in (None, detail)
-    if kind == "reject":  # by nobody who listens there
+    if kind in ("reject", "drop"):  # nobody listens there, and who says so may find no way back
         return port is None or int(port) not in listeners
     if kind == "diverted":
         address, _, found = detail.rpartition(":")
@@ -137,7 +137,7 @@ def leads_to(how, kind, detail, listeners):
 def agrees(part, outcome, port, listeners, is_filtered):
     """Whether what was found is what was said. What is said to depend may be anything.
 
-    Where something is diverted to is told without a look at whether it is let through from there on:
+    Where something is diverted to is told without a look at whether it is let through from there:
     `is_filtered` tells that it may not be.
     """
     kind, _, detail = outcome.partition(" ")
@@ -210,7 +210,8 @@ class Checker:
         found = self.lab.probe([probe for probe, _ in asked])
         listeners = {"tcp": self.lab.tcp, "udp": self.lab.udp}
         return {n: outcome for n, ((probe, part), outcome) in enumerate(zip(asked, found))
-                if not agrees(part, outcome, probe.port, listeners[probe.protocol], self._is_filtered)}
+                if not agrees(part, outcome, probe.port, listeners[probe.protocol],
+                              self._is_filtered)}
 
     def _count(self, parts):
         for part in parts:

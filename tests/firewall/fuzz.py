@@ -36,7 +36,8 @@ class Run:
     def checker(self):
         if not self._kept:
             cpus = sorted(os.sched_getaffinity(0))
-            self._kept = Checker(Lab(TCP_PORTS, UDP_PORTS, cpus[self.arguments.first // GROUP % len(cpus)]))
+            cpu = cpus[self.arguments.first // GROUP % len(cpus)]
+            self._kept = Checker(Lab(TCP_PORTS, UDP_PORTS, cpu))
         return self._kept
 
     def load(self, ruleset):

@@ -157,14 +157,15 @@ class Tables:
     def conditions(self, hook):
         """Words: none of a kind twice, for iptables would refuse that."""
         rng = self.rng
-        kinds = [(self._source, 8), (self._protocol, 9), (self._interface, 4), (self._target_address, 2),
-                 (self._mark, 3), (self._span, 2), (self._addrtype, 2), (self._other, 2.5)]
+        kinds = [(self._source, 8), (self._protocol, 9), (self._interface, 4),
+                 (self._target_address, 2), (self._mark, 3), (self._span, 2), (self._addrtype, 2), (self._other, 2.5)]
         if self.table != "raw":
             kinds.append((self._conntrack, 6))
         if self.with_sets and hook not in OUTBOUND:
             kinds.append((self._set, 6))
         picked = []
-        for make in rng.choices([k for k, _ in kinds], [w for _, w in kinds], k=rng.choice((0, 1, 1, 2, 2, 3))):
+        count = rng.choice((0, 1, 1, 2, 2, 3))
+        for make in rng.choices([k for k, _ in kinds], [w for _, w in kinds], k=count):
             if make not in [m for m, _ in picked]:
                 picked.append((make, make(hook)))
         return " ".join(words for _, words in sorted(picked, key=lambda p: p[0] != self._protocol))

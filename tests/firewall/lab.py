@@ -143,8 +143,8 @@ class Lab:
         return sock
 
     def close(self):
-        for sock in (*self._listeners, *(s for s, _ in self._datagrams.values()), *self._wires.values(),
-                     self._conntrack, self._readable):
+        for sock in (*self._listeners, *(s for s, _ in self._datagrams.values()),
+                     *self._wires.values(), self._conntrack, self._readable):
             sock.close()
         for namespace in (self.box, self.peer, self.elsewhere):
             namespace.close()
