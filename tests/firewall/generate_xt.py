@@ -158,7 +158,8 @@ class Tables:
         """Words: none of a kind twice, for iptables would refuse that."""
         rng = self.rng
         kinds = [(self._source, 8), (self._protocol, 9), (self._interface, 4),
-                 (self._target_address, 2), (self._mark, 3), (self._span, 2), (self._addrtype, 2), (self._other, 2.5)]
+                 (self._target_address, 2), (self._mark, 3),
+                 (self._span, 2), (self._addrtype, 2), (self._other, 2.5)]
         if self.table != "raw":
             kinds.append((self._conntrack, 6))
         if self.with_sets and hook not in OUTBOUND:

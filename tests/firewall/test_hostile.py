@@ -9,8 +9,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from harness import HARK, ROOT, Skip, case, expect, expect_equal  # noqa: E402 (the path comes first)
-from harness import hark, main, needs_real_root  # noqa: E402
+from harness import HARK, ROOT, Skip, case, expect  # noqa: E402 (the path comes first)
+from harness import expect_equal, hark, main, needs_real_root  # noqa: E402
 import judged  # noqa: E402
 import nfnl  # noqa: E402
 from check import DEFINITE, entries, said_of, tell  # noqa: E402
