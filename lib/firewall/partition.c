@@ -272,9 +272,34 @@ static u128 size_of(const struct ranges *set)
 	return size;
 }
 
-/* Each gap goes to a neighbour: to the one on both sides, else to the wider. */
+static bool is_prefix(u128 first, u128 last)
+{
+	u128 size = last - first + 1; /* 0: all of IPv6 */
+
+	return !(size & (size - 1)) && (!size || !(first & (size - 1)));
+}
+
+/*
+ * The piece that a gap between two spans, or at an end, is given to: one that has a prefix with it,
+ * else the wider.
+ */
+static uint32_t pick_piece(const struct span *spans, uint32_t n, uint32_t i, u128 first, u128 last,
+			   const u128 *sizes)
+{
+	const struct span *before = i ? &spans[i - 1] : &spans[0];
+	const struct span *after = i < n ? &spans[i] : before;
+
+	if (i == 0 || i == n || before->piece == after->piece)
+		return after->piece;
+	if (is_prefix(before->range.first, last))
+		return before->piece;
+	if (is_prefix(first, after->range.last))
+		return after->piece;
+	return sizes[before->piece] > sizes[after->piece] ? before->piece : after->piece;
+}
+
 static int fill_gaps(const struct machine *machine, struct firewall_answer *answer,
-		     const struct span *spans, uint32_t n)
+		     const struct span *spans, uint32_t n, const u128 *sizes)
 {
 	u128 max = machine->is_ipv6 ? RANGES_MAX_IPV6 : RANGES_MAX_IPV4;
 	int error = 0;
@@ -282,16 +307,13 @@ static int fill_gaps(const struct machine *machine, struct firewall_answer *answ
 	for (uint32_t i = 0; i <= n && !error; i++) {
 		u128 first = i ? spans[i - 1].range.last + 1 : 0;
 		u128 last = i < n ? spans[i].range.first - 1 : max;
-		uint32_t piece = i < n ? spans[i].piece : spans[n - 1].piece;
 
 		if ((i && spans[i - 1].range.last == max) || (i < n && !spans[i].range.first) ||
 		    first > last)
 			continue;
-		if (i && i < n &&
-		    size_of(&answer->pieces[spans[i - 1].piece].sources) >
-			    size_of(&answer->pieces[piece].sources))
-			piece = spans[i - 1].piece;
-		error = ranges_add(&answer->pieces[piece].sources, first, last);
+		error = ranges_add(
+			&answer->pieces[pick_piece(spans, n, i, first, last, sizes)].sources, first,
+			last);
 	}
 	return error;
 }
@@ -299,23 +321,27 @@ static int fill_gaps(const struct machine *machine, struct firewall_answer *answ
 static int fold(const struct machine *machine, struct firewall_answer *answer)
 {
 	struct span *spans;
+	u128 *sizes;
 	uint32_t n = 0, at = 0;
-	int error;
+	int error = -ENOMEM;
 
 	for (uint32_t i = 0; i < answer->n_pieces; i++)
 		n += answer->pieces[i].sources.n;
 	if (!n)
 		return 0;
 	spans = calloc(n, sizeof(*spans));
-	if (!spans)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < answer->n_pieces; i++) {
+	sizes = calloc(answer->n_pieces, sizeof(*sizes));
+	for (uint32_t i = 0; spans && sizes && i < answer->n_pieces; i++) {
+		sizes[i] = size_of(&answer->pieces[i].sources);
 		for (uint32_t j = 0; j < answer->pieces[i].sources.n; j++)
 			spans[at++] = (struct span){ answer->pieces[i].sources.items[j], i };
 	}
-	qsort(spans, n, sizeof(*spans), compare_spans);
-	error = fill_gaps(machine, answer, spans, n);
+	if (spans && sizes) {
+		qsort(spans, n, sizeof(*spans), compare_spans);
+		error = fill_gaps(machine, answer, spans, n, sizes);
+	}
 	free(spans);
+	free(sizes);
 	return error;
 }
 

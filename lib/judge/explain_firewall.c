@@ -103,6 +103,17 @@ struct said {
 	const char *code, *text;
 };
 
+/* Where no rule did it: why packets, or what comes back, end there all the same; else NULL. */
+static const char *kernel_text(struct hark_explanation *x, const struct hark_firewall_piece *piece)
+{
+	const struct hark_firewall_rule *rule =
+		hark_snapshot_firewall_rule(x->snapshot, piece->first_rule);
+
+	return piece->n_rules == 1 && rule && rule->where && !strcmp(rule->where, "kernel") ?
+		       rule->text :
+		       NULL;
+}
+
 static struct said say_piece(struct hark_explanation *x, const struct hark_firewall_piece *piece,
 			     const char *who, const char *where)
 {
@@ -116,6 +127,10 @@ static struct said say_piece(struct hark_explanation *x, const struct hark_firew
 					  is_all && !piece->n_rules ? ", as no rule is in the way" :
 								      "") };
 	case HARK_FIREWALL_DROP:
+		if (kernel_text(x, piece))
+			return (struct said){ "firewall-drops",
+					      say(x, "%s: %s get%s no answer: %s.", where, who,
+						  is_all ? "s" : "", kernel_text(x, piece)) };
 		return (struct said){ "firewall-drops",
 				      say(x,
 					  "%s: what %s send%s is dropped, and nothing comes back.",

@@ -358,7 +358,8 @@ def readme():
     """the founding story is in the README as the program prints it"""
     text = (harness.ROOT / "README.md").read_text(encoding="utf-8")
     story = re.search(r"^\$ hark explain 80\n(.*?)^```", text, re.M | re.S)
-    with world(*ETH, addresses=ETH_ADDRESSES), workers(5):
+    routes = [f"route add default via {gateway} dev eth0" for gateway in ("192.168.1.1", "2001:db8::1")]
+    with world(*ETH, *routes, addresses=ETH_ADDRESSES), workers(5):
         shown = on_terminal(100, "explain", "80", TERM="xterm", NO_COLOR="1")
         expect(story, shown)
         story = story[1]
@@ -485,7 +486,7 @@ def views():
             expect("\033[2msock_diag:" in text, text)
         expect("\033" not in on_terminal(80, "explain", "4001", TERM="xterm", NO_COLOR="1"), "NO_COLOR")
         paragraphs = plain.split("\n\n")
-        expect_equal([p.partition(" ")[0] for p in paragraphs], ["TCP", "net.ipv6.bindv6only", "This"], plain)
+        expect_equal([p.partition(" ")[0] for p in paragraphs], ["TCP", "net.ipv6.bindv6only", "That"], plain)
         close(sock)
 
 

@@ -144,7 +144,7 @@ def complete(stage, *words):
 
 def check_completion(stage):
     """the installed completion offers commands, options and columns"""
-    for words, expected in ((("ex",), ["explain"]),
+    for words, expected in ((("ex",), ["explain", "exposed"]),
                             (("explain", "--str"), ["--strict"]),
                             (("--ndj",), ["--ndjson"]),
                             (("-o", "port,reach4,pi"), ["port,reach4,pid"]),
