@@ -327,11 +327,12 @@ static int judge_socket(struct passage *passage, struct passage_asking *asking,
 	asking->items.n = 0;
 	listener = snapshot_listener(snapshot, socket);
 	if (r < 0) {
-		/* More than the engine's caps: unknown, as if it could not be read. */
+		/* More than the caps of the firewall: unknown, as if it could not be read. */
 		snapshot->firewall_entries.n = first;
-		return r == -E2BIG ? snapshot_note(snapshot, HARK_NOTE_FIREWALL, HARK_NOTE_LIMIT, r,
-						   "the rules are too many to be judged") :
-				     r;
+		return r == -E2BIG ?
+			       snapshot_note(snapshot, HARK_NOTE_FIREWALL, HARK_NOTE_LIMIT, r,
+					     "senders fare in too many ways to be told apart") :
+			       r;
 	}
 	listener->firewall = HARK_KNOWN;
 	listener->first_entry = first;

@@ -165,7 +165,8 @@ static void take_lookup(struct survey *survey, const struct rule_expression *e)
 	length = set->key_length;
 	if (!holds_port(survey, e->sreg, length))
 		return;
-	if (has_halves(survey, e->sreg, length) || (length > 2 && set->n_fields < 2)) {
+	if (has_halves(survey, e->sreg, length) ||
+	    (length > 2 && set->n_fields < 2 && set->flags & RULE_SET_INTERVAL)) {
 		survey->classes->tells_ports = true;
 		return;
 	}

@@ -141,6 +141,7 @@ struct firewall {
 	struct ipset_cache *ipsets;
 	struct hash by_question; /* first of those that have the hash */
 	ARRAY(struct kept_answer) answers;
+	uint32_t n_ranges; /* of all answers */
 	struct firewall_door *doors;
 	uint32_t n_doors;
 	bool has_doors, has_all_doors;

@@ -171,6 +171,9 @@ int firewall_trace(struct firewall *firewall, const struct firewall_question *qu
 
 /* --- Answers that are kept --- */
 
+/* All answers together: 13 MiB, and as much again where they become rows. */
+#define RANGES_KEPT_MAX 400000u
+
 static uint64_t mix(uint64_t hash, uint64_t number)
 {
 	hash ^= number + 0x9e3779b97f4a7c15u + (hash << 6) + (hash >> 2);
@@ -221,6 +224,21 @@ static void share_answer(struct firewall *firewall, struct kept_answer *kept)
 	}
 }
 
+/* 0, or -E2BIG and an answer without pieces. */
+static int bound_answer(struct firewall *firewall, struct firewall_answer *answer)
+{
+	uint64_t n = firewall->n_ranges;
+
+	for (uint32_t i = 0; i < answer->n_pieces; i++)
+		n += answer->pieces[i].sources.n;
+	if (n > RANGES_KEPT_MAX) {
+		answer_fini(answer);
+		return -E2BIG;
+	}
+	firewall->n_ranges = (uint32_t)n;
+	return 0;
+}
+
 static int keep_answer(struct firewall *firewall, const struct firewall_question *question,
 		       uint64_t hash, uint32_t next, const struct firewall_answer **ret)
 {
@@ -237,6 +255,8 @@ static int keep_answer(struct firewall *firewall, const struct firewall_question
 		kept->error = evaluate(firewall, question, answer);
 	if (!kept->error)
 		share_answer(firewall, kept);
+	if (!kept->error && !kept->is_shared)
+		kept->error = bound_answer(firewall, kept->answer);
 	*ret = kept->answer;
 	return kept->error;
 }
