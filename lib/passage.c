@@ -64,7 +64,7 @@ bool passage_is_own(const struct hark_snapshot *snapshot, const struct hark_sock
 	const struct hark_answer *answer = snapshot_answer(snapshot, socket, family);
 	const struct hark_place *places = &snapshot->places.items[answer->first_address];
 
-	if (how->port && how->port != socket->local_port)
+	if (how->port != socket->local_port) /* 0: not known */
 		return false;
 	if (answer->verdict != HARK_VERDICT_SOME)
 		return true;

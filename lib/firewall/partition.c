@@ -180,15 +180,26 @@ static struct firewall_how how_passed(const struct partition *partition, const s
 
 static bool is_here_and_elsewhere(const struct partition *partition, const struct part *part)
 {
-	bool is_here = false, is_elsewhere = false;
+	bool is_here = false, is_elsewhere = false, has_port = false;
+	uint16_t first_port = 0;
 
 	for (uint32_t i = 0; i < partition->classes.n; i++) {
 		const struct class *class = &partition->classes.items[i];
+		bool is_translated = class->how.kind == FIREWALL_HOW_ADDRESS;
+		uint16_t port = is_translated ? class->how.port :
+						partition->machine->packet.question->port;
 
 		if (!(part->classes & (uint64_t)1 << i) || class->verdict != HARK_FIREWALL_ACCEPT)
 			continue;
-		is_here = is_here || class->how.kind != FIREWALL_HOW_ADDRESS;
-		is_elsewhere = is_elsewhere || class->how.kind == FIREWALL_HOW_ADDRESS;
+		is_here = is_here || !is_translated;
+		is_elsewhere = is_elsewhere || is_translated;
+		if (is_translated && !class->how.is_local)
+			continue;
+		/* Another port of this host is another listener. */
+		if (has_port && port != first_port)
+			return true;
+		first_port = port;
+		has_port = true;
 	}
 	return is_here && is_elsewhere;
 }

@@ -275,4 +275,9 @@ CASES = [
         "ip", "set seen { type ipv4_addr; flags dynamic,timeout; timeout 1m; }",
         chain("input", "ip saddr @seen drop", "tcp dport 80 add @seen { ip saddr }")), """
         tcp 8.8.8.8 22 accept; set""", definite=0),
+    known("by chance to one port or another: no single listener", table(
+        "inet", chain("nat", "meta random < 2000000000 tcp dport 22 dnat ip to 198.18.0.10",
+                      "tcp dport 22 dnat ip to 198.18.0.10:80")), """
+        tcp 8.8.8.8 22 *; chance
+        tcp 8.8.8.8 80 accept""", definite=0),
 ]
