@@ -6,6 +6,7 @@
  * In the answer of a listener its port and address are the source's.
  */
 #include "engine.h"
+#include "fib.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +29,9 @@ struct survey {
 	bool *is_outgoing; /* by chain: the answers of this host pass it */
 	/* By byte of a register: 1 the first byte of a port, 2 the second, 0 anything else. */
 	uint8_t registers[RULE_REGISTERS];
+	/* What was stored last from there on, where that is a constant. */
+	const struct rule_expression *constants[RULE_REGISTERS];
+	bool is_ipv6_alone; /* the rule is for no packets of IPv4 */
 };
 
 static void add_ports(struct survey *survey, uint32_t first, uint32_t last)
@@ -51,6 +55,9 @@ static void forget(struct survey *survey, uint32_t reg, uint32_t length)
 {
 	for (uint32_t i = reg; i < reg + length && i < RULE_REGISTERS; i++)
 		survey->registers[i] = 0;
+	/* Some loads do not tell how much they store. */
+	for (uint32_t i = reg; i < reg + (length < 16 ? 16 : length) && i < RULE_REGISTERS; i++)
+		survey->constants[i] = NULL;
 }
 
 static bool holds_port(const struct survey *survey, uint32_t reg, uint32_t length)
@@ -83,7 +90,8 @@ static bool has_halves(const struct survey *survey, uint32_t reg, uint32_t lengt
 
 static void load_payload(struct survey *survey, const struct rule_expression *e, bool is_outgoing)
 {
-	uint32_t end = e->offset + e->length;
+	uint64_t end = (uint64_t)e->offset + e->length;
+	bool is_source;
 
 	if (e->base == RULE_PAYLOAD_TRANSPORT) {
 		/* The first four bytes are the two ports. */
@@ -98,11 +106,11 @@ static void load_payload(struct survey *survey, const struct rule_expression *e,
 		survey->classes->tells_ports = survey->classes->tells_addresses = true;
 		return;
 	}
+	is_source = e->offset >= 8 && end <= (survey->is_ipv6_alone ? 24 : 16);
 	/* IPv4: source at 12, destination at 16; IPv6: 8 and 24. */
-	if (end > 20 && !(e->offset >= 8 && end <= 24) && e->offset < 24)
+	if (end > 20 && !is_source && e->offset < 24)
 		survey->classes->tells_ports = true; /* behind the header of IPv4 */
-	if (end <= 8 || (e->offset >= 8 && end <= 16 && !is_outgoing) ||
-	    (e->offset == 8 && end <= 24 && !is_outgoing))
+	if (end <= 8 || (is_source && !is_outgoing))
 		return;
 	survey->classes->tells_addresses = true;
 }
@@ -186,10 +194,21 @@ static void take_lookup(struct survey *survey, const struct rule_expression *e)
 
 static void take_nat(struct survey *survey, const struct rule_expression *e)
 {
+	const struct rule_expression *first, *last;
+
 	/* Where it is sent is told with the port or the address that it came for. */
 	survey->classes->tells_addresses = true;
-	if (e->sreg2 == RULE_REG_NONE && !(e->op == RULE_OP_REDIR && e->sreg != RULE_REG_NONE))
+	first = e->sreg2 < RULE_REGISTERS ? survey->constants[e->sreg2] : NULL;
+	last = e->sreg4 < RULE_REGISTERS ? survey->constants[e->sreg4] : first;
+	if (!first || !last || first->data.length < 2 || last->data.length < 2 ||
+	    port_at(survey->ruleset, first->data.at) > port_at(survey->ruleset, last->data.at)) {
 		survey->classes->tells_ports = true;
+		return;
+	}
+	/* Those that are among the new ones stay as they are, each by itself. */
+	for (uint32_t port = port_at(survey->ruleset, first->data.at);
+	     port <= port_at(survey->ruleset, last->data.at); port++)
+		add_ports(survey, port, port);
 }
 
 static void take_expression(struct survey *survey, const struct rule_expression *e,
@@ -218,7 +237,9 @@ static void take_expression(struct survey *survey, const struct rule_expression 
 			classes->tells_ports = true;
 	if (e->dreg < RULE_REGISTERS)
 		forget(survey, e->dreg, e->length ? e->length : 4);
-	if (e->op == RULE_OP_PAYLOAD && e->dreg < RULE_REGISTERS)
+	if (e->op == RULE_OP_IMMEDIATE && e->dreg < RULE_REGISTERS)
+		survey->constants[e->dreg] = e;
+	else if (e->op == RULE_OP_PAYLOAD && e->dreg < RULE_REGISTERS)
 		load_payload(survey, e, is_outgoing);
 	else if (e->op == RULE_OP_CT && e->dreg < RULE_REGISTERS)
 		load_ct(survey, e);
@@ -384,6 +405,20 @@ static bool is_for_any(const struct hark_prefix *prefix)
 	return prefix->bits <= (hark_addr_is_ipv4(&prefix->addr) ? 96 : 0);
 }
 
+/* As nft begins rules about IPv6 where a table is for more than that. */
+static bool is_for_ipv6(const struct ruleset *ruleset, const struct rule *rule)
+{
+	const struct rule_chain *chain = &ruleset->chains.items[rule->chain];
+	const struct rule_expression *e = ruleset->expressions.items + rule->first_expression;
+
+	if (ruleset->tables.items[chain->table].family == RULE_FAMILY_IPV6)
+		return true;
+	return rule->n_expressions > 1 && e[0].op == RULE_OP_META &&
+	       e[0].key == RULE_META_NFPROTO && e[1].op == RULE_OP_CMP && e[1].compare == RULE_EQ &&
+	       e[1].sreg == e[0].dreg && e[1].length == 1 && e[1].data.length > 0 &&
+	       *ruleset_bytes(ruleset, e[1].data.at) == RULE_FAMILY_IPV6;
+}
+
 static void take_rules(struct survey *survey)
 {
 	const struct ruleset *ruleset = survey->ruleset;
@@ -393,6 +428,7 @@ static void take_rules(struct survey *survey)
 		bool is_outgoing = survey->is_outgoing[rule->chain];
 
 		forget(survey, 0, RULE_REGISTERS);
+		survey->is_ipv6_alone = is_for_ipv6(ruleset, rule);
 		for (uint32_t k = 0; k < rule->n_expressions; k++) {
 			const struct rule_expression *e =
 				&ruleset->expressions.items[rule->first_expression + k];
@@ -428,9 +464,34 @@ static void number_ports(struct survey *survey)
 	}
 }
 
-static bool is_like(const struct hark_addr *a, const struct hark_addr *b)
+/* The kernel gives each address a route of its own, that may have been removed. */
+static bool is_routed_here(const struct ranges *routed, const struct hark_addr *addr)
+{
+	return ranges_contain(&routed[hark_addr_is_ipv4(addr)], ranges_number(addr));
+}
+
+static int find_routed(const struct ruleset *ruleset, struct ranges routed[2])
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < ruleset->locals.n && !error; i++) {
+		const struct hark_prefix *prefix = &ruleset->locals.items[i].prefix;
+		bool is_ipv4 = hark_addr_is_ipv4(&prefix->addr);
+		struct range range =
+			fib_range(prefix, is_ipv4 ? HARK_FAMILY_INET : HARK_FAMILY_INET6);
+
+		error = ranges_push(&routed[is_ipv4], range.first, range.last);
+	}
+	ranges_normalize(&routed[0]);
+	ranges_normalize(&routed[1]);
+	return error;
+}
+
+static bool is_like(const struct ranges *routed, const struct hark_addr *a,
+		    const struct hark_addr *b)
 {
 	return hark_addr_is_ipv4(a) == hark_addr_is_ipv4(b) &&
+	       is_routed_here(routed, a) == is_routed_here(routed, b) &&
 	       hark_addr_is_loopback(a) == hark_addr_is_loopback(b) &&
 	       hark_addr_is_link_local(a) == hark_addr_is_link_local(b);
 }
@@ -448,14 +509,15 @@ static int find_alike(struct classes *classes)
 {
 	const struct rule_address *addresses = classes->ruleset->addresses.items;
 	ARRAY(uint32_t) firsts = { 0 };
-	int error = 0;
+	struct ranges routed[2] = { { 0 }, { 0 } };
+	int error = find_routed(classes->ruleset, routed);
 
 	for (uint32_t i = 0; i < classes->ruleset->addresses.n && !error; i++) {
 		uint32_t k = 0;
 
 		while (k < firsts.n &&
 		       !(addresses[firsts.items[k]].ifindex == addresses[i].ifindex &&
-			 is_like(&addresses[firsts.items[k]].addr, &addresses[i].addr)))
+			 is_like(routed, &addresses[firsts.items[k]].addr, &addresses[i].addr)))
 			k++;
 		if (k == firsts.n) {
 			error = array_reserve(&firsts, 1u);
@@ -469,6 +531,8 @@ static int find_alike(struct classes *classes)
 		}
 	}
 	array_fini(&firsts);
+	ranges_fini(&routed[0]);
+	ranges_fini(&routed[1]);
 	return error;
 }
 
@@ -524,9 +588,13 @@ static void reduce_address(const struct classes *classes, struct firewall_questi
 {
 	const struct rule_address *addresses = classes->ruleset->addresses.items;
 	uint32_t i = hash_get(&classes->by_address, address_key(&question->to, question->ifindex));
+	const struct rule_interface *interface;
 
+	/* On lo answers come in as well: there all chains see them, with this address as source. */
+	interface = ruleset_interface(classes->ruleset, question->ifindex);
 	if (i != UINT32_MAX && addresses[i].ifindex == question->ifindex &&
-	    memcmp(addresses[i].addr.bytes, question->to.bytes, sizeof(question->to.bytes)) == 0)
+	    memcmp(addresses[i].addr.bytes, question->to.bytes, sizeof(question->to.bytes)) == 0 &&
+	    interface && !interface->is_loopback)
 		question->to = addresses[classes->first_like[i]].addr;
 }
 
