@@ -229,7 +229,8 @@ static int run_map(struct machine *machine, struct rule_run *run, uint32_t expre
 				&machine->ruleset->elements.items[group->element];
 		struct condition both = { 0 };
 
-		if (e->dreg != RULE_REG_VERDICT) {
+		/* With "continue" the rest of the rule is run, too. */
+		if (e->dreg != RULE_REG_VERDICT || (element && element->verdict == RULE_CONTINUE)) {
 			if (element && element->data != RULESET_NONE)
 				registers_store(&copy, e->dreg,
 						ruleset_bytes(machine->ruleset, element->data),
@@ -455,9 +456,10 @@ static int step(struct machine *machine, struct rule_run *run, uint32_t expressi
 		return run_draw(machine, run, expression, registers, condition);
 	if (e->op == RULE_OP_FIB)
 		return run_fib(machine, run, expression, registers, condition);
+	*ret_is_end = e->op == RULE_OP_IMMEDIATE && e->dreg == RULE_REG_VERDICT &&
+		      e->verdict != RULE_CONTINUE;
 	if (e->op == RULE_OP_IMMEDIATE && e->dreg == RULE_REG_VERDICT)
 		return rule_decide(machine, run, condition, e->verdict, e->chain);
-	*ret_is_end = false;
 	if (is_calculation(e))
 		return calculate(machine, e, registers);
 	if (is_load(e))
