@@ -54,6 +54,17 @@ static void change_address(struct packet_state *state, const struct nat_target *
 		state->is_dnat = true;
 }
 
+/* nf_nat_l4proto_unique_tuple(): the distance from the base, within as many as there are. */
+static uint16_t shifted_port(const struct nat_target *target, uint16_t before)
+{
+	bool is_turned = target->last_port < target->first_port;
+	uint16_t first = is_turned ? target->last_port : target->first_port;
+	uint16_t last = is_turned ? target->first_port : target->last_port;
+	uint16_t distance = (uint16_t)(before - target->base_port);
+
+	return (uint16_t)(first + distance % (last - first + 1u));
+}
+
 static void change_port(struct packet_state *state, const struct nat_target *target)
 {
 	uint16_t before = state->port;
@@ -67,9 +78,12 @@ static void change_port(struct packet_state *state, const struct nat_target *tar
 	if (!state->is_port_known)
 		return;
 	if (target->is_shifted)
-		state->port = (uint16_t)(target->first_port + (before - target->base_port));
+		state->port = shifted_port(target, before);
 	else if (before < target->first_port || before > target->last_port)
 		state->port = target->first_port;
+	/* Older kernels draw one of them, whatever the flags say. */
+	if (state->port != before && !target->is_shifted && target->first_port != target->last_port)
+		state->is_port_known = false;
 	if (state->port != before) {
 		state->is_dnat = true;
 		state->is_dnat_known = true;

@@ -14,6 +14,10 @@ static struct fact fact_tcp_flags(const struct packet *packet, uint8_t mask, uin
 	uint8_t flags = packet->is_reply ? RULE_TCP_SYN | RULE_TCP_ACK : RULE_TCP_SYN;
 	uint8_t unknown = packet->is_reply ? RULE_TCP_ECE | RULE_TCP_CWR : FREE_FLAGS;
 
+	if (packet->is_reply && packet->answer == PACKET_RESET) {
+		flags = RULE_TCP_RST | RULE_TCP_ACK;
+		unknown = 0;
+	}
 	if (packet->question->is_canonical)
 		unknown = 0;
 	if (compare & ~mask || (flags ^ compare) & mask & ~unknown)
@@ -157,7 +161,7 @@ static struct fact fact_connection(const struct packet *packet, const struct pac
 				   const struct xt_conntrack *info)
 {
 	const struct firewall_question *question = packet->question;
-	struct packet_port own = { .is_known = state->is_to_known,
+	struct packet_port own = { .is_known = state->is_port_known,
 				   .port = state->port,
 				   .doubts = packet_to_doubts(state) };
 	struct packet_port asked = { .is_known = true, .port = question->port };

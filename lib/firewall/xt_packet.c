@@ -61,7 +61,7 @@ struct packet_port packet_port(const struct packet *packet, const struct packet_
 {
 	if (packet_is_senders(packet, is_source))
 		return packet_sender_port(packet);
-	if (!state->is_to_known)
+	if (!state->is_port_known)
 		return (struct packet_port){ .doubts = packet_to_doubts(state) };
 	return (struct packet_port){ .is_known = true, .port = state->port };
 }

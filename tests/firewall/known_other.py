@@ -185,4 +185,17 @@ CASES = [
         chain("closed", "tcp dport 22 accept")), """
         tcp 8.8.8.8 22 accept
         tcp 2600::1 22 drop"""),
+    *everywhere("ports by chance", [], """
+        tcp 8.8.8.8 22 *; chance
+        tcp 8.8.8.8 443 accept""", 0, 4, {
+            "nat": ["-A PREROUTING -p tcp --dport 22 -j REDIRECT --to-ports 80-90 --random"],
+            "filter": ["-A INPUT -p tcp --dport 85:443 -j ACCEPT", "-A INPUT -p tcp -j DROP"]}),
+    *everywhere("a reset is no answer to a SYN", [
+        "-A INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset",
+        "-A INPUT -p tcp --dport 80 -j REJECT --reject-with tcp-reset",
+        "-A OUTPUT -p tcp --sport 22 --tcp-flags RST RST -j DROP",
+        "-A OUTPUT -p tcp --sport 80 --tcp-flags SYN SYN -j DROP"], """
+        tcp 8.8.8.8 22 drop
+        tcp 8.8.8.8 80 reject tcp-reset
+        tcp 8.8.8.8 443 accept"""),
 ]

@@ -585,6 +585,7 @@ static void check_row(const struct row *row, bool is_ipv6)
 		.is_dnat_known = !(row->packet & TO_ONE_OF),
 		.port = 22,
 		.is_to_known = !(row->packet & TO_ONE_OF),
+		.is_port_known = !(row->packet & TO_ONE_OF),
 		.mark = { .known = row->packet & MARKED ? 0xff : ~0u, .value = 0x12 },
 		.ct_mark = { .known = ~0u },
 	};
