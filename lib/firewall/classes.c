@@ -339,67 +339,6 @@ static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing
 
 /* --- Chains --- */
 
-static void mark_target(struct survey *survey, uint32_t chain, bool *ret_changed)
-{
-	if (chain >= survey->ruleset->chains.n || survey->is_outgoing[chain])
-		return;
-	survey->is_outgoing[chain] = true;
-	*ret_changed = true;
-}
-
-static void mark_targets(struct survey *survey, const struct rule_chain *chain, bool *ret_changed)
-{
-	const struct ruleset *ruleset = survey->ruleset;
-
-	for (uint32_t i = 0; i < chain->n_rules; i++) {
-		const struct rule *rule = &ruleset->rules.items[chain->first_rule + i];
-
-		for (uint32_t k = 0; k < rule->n_expressions; k++) {
-			const struct rule_expression *e =
-				&ruleset->expressions.items[rule->first_expression + k];
-
-			if (e->op == RULE_OP_IMMEDIATE)
-				mark_target(survey, e->chain, ret_changed);
-			if (e->op == RULE_OP_XT_TARGET &&
-			    ruleset->xts.items[e->xt].kind == XT_VERDICT)
-				mark_target(survey, ruleset->xts.items[e->xt].u.verdict.chain,
-					    ret_changed);
-			if (e->op != RULE_OP_LOOKUP || e->set == RULESET_NONE)
-				continue;
-			for (uint32_t n = 0; n < ruleset->sets.items[e->set].n_elements; n++)
-				mark_target(
-					survey,
-					ruleset->elements
-						.items[ruleset->sets.items[e->set].first_element + n]
-						.chain,
-					ret_changed);
-		}
-	}
-}
-
-static void mark_outgoing(struct survey *survey)
-{
-	const struct ruleset *ruleset = survey->ruleset;
-	bool has_changed = true;
-
-	for (uint32_t i = 0; i < ruleset->chains.n; i++) {
-		const struct rule_chain *chain = &ruleset->chains.items[i];
-
-		survey->is_outgoing[i] = chain->is_base && (chain->hook == RULE_HOOK_OUTPUT ||
-							    chain->hook == RULE_HOOK_POSTROUTING ||
-							    chain->hook == RULE_HOOK_EGRESS);
-	}
-	for (int depth = 0; has_changed && depth < 32; depth++) {
-		has_changed = false;
-		for (uint32_t i = 0; i < ruleset->chains.n; i++)
-			if (survey->is_outgoing[i])
-				mark_targets(survey, &ruleset->chains.items[i], &has_changed);
-	}
-	/* Deeper than any ruleset may be: all chains count. */
-	for (uint32_t i = 0; has_changed && i < ruleset->chains.n; i++)
-		survey->is_outgoing[i] = true;
-}
-
 static bool is_for_any(const struct hark_prefix *prefix)
 {
 	return prefix->bits <= (hark_addr_is_ipv4(&prefix->addr) ? 96 : 0);
@@ -548,7 +487,7 @@ static int survey_all(struct survey *survey)
 	if (!classes->class_of_port || !classes->first_like || !survey->begins ||
 	    !survey->is_outgoing)
 		return -ENOMEM;
-	mark_outgoing(survey);
+	chains_find_outgoing(ruleset, survey->is_outgoing);
 	take_rules(survey);
 	number_ports(survey);
 	return classes->tells_addresses ? 0 : find_alike(classes);

@@ -119,6 +119,8 @@ struct rule_guard;
 struct classes;
 int classes_new(const struct ruleset *ruleset, struct classes **ret);
 void classes_free(struct classes *classes); /* NULL is fine */
+/* outgoing.c: by chain, what is reached from output, postrouting and egress. */
+void chains_find_outgoing(const struct ruleset *ruleset, bool *is_outgoing);
 /* Makes it the one question of those that must fare alike. */
 void classes_reduce(const struct classes *classes, struct firewall_question *question);
 

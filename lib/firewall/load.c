@@ -487,7 +487,6 @@ static int load_tracked(const struct machine *machine, const struct packet_state
 {
 	struct bits status = ct_status(machine, state);
 	uint8_t number = machine->packet.is_reply ? 1 : 0;
-	static const uint8_t zero[2];
 
 	switch (e->key) {
 	case RULE_CT_DIRECTION:
@@ -522,8 +521,8 @@ static int load_tracked(const struct machine *machine, const struct packet_state
 		return 0;
 	case RULE_CT_HELPER: /* of a connection that another one announced */
 		return breaks(condition);
-	case RULE_CT_ZONE:
-		registers_store(registers, e->dreg, zero, 2);
+	case RULE_CT_ZONE: /* rules and tc may set it, for each direction apart */
+		registers_store_unknown(registers, e->dreg, 2, DOUBT(MARK));
 		return 0;
 	case RULE_CT_PKTS:
 	case RULE_CT_BYTES:

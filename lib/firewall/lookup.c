@@ -390,10 +390,15 @@ static int add_catchall(struct machine *machine, const struct rule_set *set, boo
 		error = condition_or(&rest, &ret->found);
 		if (!error)
 			error = condition_not(&rest, &machine->all);
+		if (!error && element_at(machine->ruleset, set, i)->has_stateful && rest.may.n) {
+			rest.must.n = 0;
+			rest.doubts |= DOUBT(RATE);
+			error = condition_or(&ret->found, &rest);
+		} else if (!error) {
+			error = condition_of_all(&ret->found, &machine->all);
+		}
 		if (!error && has_groups)
 			error = add_group(machine, set, ret, &rest, set->first_element + i);
-		if (!error)
-			error = condition_of_all(&ret->found, &machine->all);
 		break;
 	}
 	condition_fini(&rest);

@@ -54,8 +54,11 @@ void registers_store(struct registers *registers, uint8_t reg, const void *bytes
 void registers_store_unknown(struct registers *registers, uint8_t reg, uint32_t length,
 			     uint32_t doubts)
 {
-	if (!registers_hold(reg, length))
+	if (reg >= RULE_REGISTERS)
 		return;
+	/* Who does not know how much is loaded says more than there is room for. */
+	if (length > RULE_REGISTERS - (uint32_t)reg)
+		length = RULE_REGISTERS - (uint32_t)reg;
 	for (uint32_t i = 0; i < length; i++)
 		registers->cells[reg + i] = cell_unknown(doubts);
 	pad(registers, reg, length);
@@ -204,8 +207,10 @@ void registers_bitwise(struct registers *registers, const struct ruleset *rulese
 	uint8_t known[RULE_REGISTERS];
 	uint32_t by;
 
-	if (!registers_hold(e->sreg, e->length) || !registers_hold(e->dreg, e->length))
+	if (!registers_hold(e->sreg, e->length) || !registers_hold(e->dreg, e->length)) {
+		registers_store_unknown(registers, e->dreg, e->length, DOUBT(UNDECODED));
 		return;
+	}
 	if (e->arithmetic == RULE_MASK_XOR && has_bytes(&e->data, e->length) &&
 	    has_bytes(&e->data2, e->length)) {
 		struct cell cells[RULE_REGISTERS];
@@ -233,8 +238,10 @@ void registers_byteorder(struct registers *registers, const struct rule_expressi
 	struct cell cells[RULE_REGISTERS];
 	uint32_t size = e->size;
 
-	if (!registers_hold(e->sreg, e->length) || !registers_hold(e->dreg, e->length))
+	if (!registers_hold(e->sreg, e->length) || !registers_hold(e->dreg, e->length)) {
+		registers_store_unknown(registers, e->dreg, e->length, DOUBT(UNDECODED));
 		return;
+	}
 	if ((size != 2 && size != 4 && size != 8) || e->length % size) {
 		registers_store_unknown(registers, e->dreg, e->length, DOUBT(UNDECODED));
 		return;

@@ -221,9 +221,8 @@ static int update_set(const struct machine *machine, const struct rule_expressio
 		if (op != RULE_OP_COUNTER && op != RULE_OP_LAST)
 			return may_stop(machine, condition, DOUBT(RATE));
 	}
-	if (e->key == DYNSET_DELETE)
-		return may_stop(machine, condition, DOUBT(SET));
-	return e->is_inverted ? condition_of_none(condition) : 0;
+	/* A set that is full takes no more: the rule ends, or does not if it is inverted. */
+	return may_stop(machine, condition, DOUBT(SET));
 }
 
 static int use_object(struct machine *machine, const struct rule_expression *e,

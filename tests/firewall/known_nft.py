@@ -280,4 +280,26 @@ CASES = [
                       "tcp dport 22 dnat ip to 198.18.0.10:80")), """
         tcp 8.8.8.8 22 *; chance
         tcp 8.8.8.8 80 accept""", definite=0),
+    known("continue goes on with the rest of its own rule", inet(
+        "input", "tcp dport vmap { 22 : accept, 80 : continue } drop", "tcp dport 443 continue drop"), """
+        tcp 8.8.8.8 22 accept
+        tcp 8.8.8.8 80 drop
+        tcp 8.8.8.8 443 drop
+        tcp 8.8.8.8 2222 accept"""),
+    known("zones of conntrack that rules choose", table(
+        "inet", chain("raw", "tcp dport 22 ct zone set 5"),
+        chain("closed", "ct zone 5 accept", "tcp dport 80 accept")), """
+        tcp 8.8.8.8 22 *; mark
+        tcp 8.8.8.8 80 accept
+        udp 8.8.8.8 53 *; mark""", definite=0),
+    known("limits of a catch-all element", table(
+        "ip", "set s { type ipv4_addr; limit rate 1/day burst 1 packets; flags interval;"
+        " elements = { 8.0.0.0/8, * } }", chain("closed", "ip saddr @s accept")), """
+        tcp 8.8.8.8 22 *; rate
+        tcp 9.8.8.8 22 *; rate""", definite=0),
+    known("a set that is full takes no more", table(
+        "ip", "set m { type ipv4_addr; size 1; flags dynamic; elements = { 1.1.1.1 } }",
+        chain("closed", "tcp dport 22 add @m { ip saddr } accept", "tcp dport 80 accept")), """
+        tcp 8.8.8.8 22 *; set
+        tcp 8.8.8.8 80 accept""", definite=0),
 ]
