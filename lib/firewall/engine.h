@@ -203,6 +203,9 @@ int chains_add(const struct ruleset *ruleset, struct hook_chains *hook, bool is_
 /* Runs those of a priority below `end`, from *at on. */
 int chains_run_before(struct machine *machine, const struct hook_chains *chains, int64_t end,
 		      uint32_t *at, struct states *states);
+/* Whether any of these does anything. */
+bool chains_matter_before(const struct machine *machine, const struct hook_chains *chains,
+			  int64_t end, uint32_t at);
 int chains_run_nat(struct machine *machine, const struct hook_chains *chains,
 		   struct states *states);
 
@@ -285,7 +288,8 @@ int nat_xt_target(struct machine *machine, struct rule_run *run, const struct xt
 
 /* hooks.c: the states that go on are those that all chains accepted. */
 int hook_run(struct machine *machine, uint8_t hook, struct states *states);
-int hook_run_ingress(struct machine *machine, struct states *states);
+/* Of the device by which it comes in, or goes out: RULE_HOOK_INGRESS, RULE_HOOK_EGRESS. */
+int hook_run_device(struct machine *machine, uint8_t hook, struct states *states);
 int hook_run_bridge(struct machine *machine, struct states *states);
 int hook_meet_programs(struct machine *machine, enum rule_program_kind kind, uint8_t hook,
 		       const struct states *states);

@@ -289,7 +289,8 @@ static int load_owner(const struct machine *machine, const struct rule_expressio
 {
 	const struct packet *packet = &machine->packet;
 
-	if (packet->hook != RULE_HOOK_OUTPUT && packet->hook != RULE_HOOK_POSTROUTING)
+	if (packet->hook != RULE_HOOK_OUTPUT && packet->hook != RULE_HOOK_POSTROUTING &&
+	    packet->hook != RULE_HOOK_EGRESS)
 		return breaks(condition);
 	registers_store_unknown(registers, e->dreg, 4, DOUBT(SOCKET));
 	if (e->key == RULE_META_SKUID && packet->is_reply && packet->question->uid != HARK_NONE) {

@@ -143,6 +143,21 @@ int chains_run_before(struct machine *machine, const struct hook_chains *chains,
 	return error;
 }
 
+bool chains_matter_before(const struct machine *machine, const struct hook_chains *chains,
+			  int64_t end, uint32_t at)
+{
+	for (; at < chains->chains.n; at++) {
+		uint32_t index = chains->chains.items[at];
+
+		if (chain_at(machine, index)->priority >= end)
+			return false;
+		if (machine->firewall->chain_matters[index] ||
+		    chain_at(machine, index)->policy == RULE_DROP)
+			return true;
+	}
+	return false;
+}
+
 /* Those that the nat chains are still to see, apart from the others. */
 static int split_translated(struct states *from, struct states *ret_done, bool is_first)
 {

@@ -62,8 +62,8 @@ static int run_from_wire(struct machine *machine, struct states *states)
 
 	if (!error)
 		error = hook_meet_programs(machine, RULE_PROGRAM_TC, 0, states);
-	if (!error && machine->packet.in)
-		error = hook_run_ingress(machine, states);
+	if (!error)
+		error = hook_run_device(machine, RULE_HOOK_INGRESS, states);
 	if (!error && machine->packet.in)
 		error = hook_run_bridge(machine, states);
 	return error;
@@ -81,6 +81,8 @@ static int run_from_here(struct machine *machine, struct states *states)
 	error = hook_run(machine, RULE_HOOK_OUTPUT, states);
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
+	if (!error)
+		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
 	machine->packet = before;
 	return error;
 }
@@ -90,9 +92,10 @@ int pipeline_run(struct machine *machine)
 	struct states states = { 0 };
 	int error = start(machine, &states);
 
+	if (!error && machine->is_local)
+		error = run_from_here(machine, &states);
 	if (!error)
-		error = machine->is_local ? run_from_here(machine, &states) :
-					    run_from_wire(machine, &states);
+		error = run_from_wire(machine, &states);
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_PREROUTING, &states);
 	if (!error)

@@ -64,6 +64,8 @@ static int run_hooks(struct machine *machine, struct states *states)
 
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
+	if (!error)
+		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
 	if (error || !machine->is_local)
 		return error;
 	/* What programs of this host choose is no stranger's choice. */
@@ -74,7 +76,9 @@ static int run_hooks(struct machine *machine, struct states *states)
 	machine->packet.has_in = true;
 	machine->packet.out = NULL;
 	machine->packet.has_out = false;
-	error = hook_run(machine, RULE_HOOK_PREROUTING, states);
+	error = hook_run_device(machine, RULE_HOOK_INGRESS, states);
+	if (!error)
+		error = hook_run(machine, RULE_HOOK_PREROUTING, states);
 	return error ? error : hook_run(machine, RULE_HOOK_INPUT, states);
 }
 

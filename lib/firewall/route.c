@@ -39,6 +39,8 @@ static int forward_reply(struct machine *machine, struct states *states)
 	machine->packet.has_in = false;
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
+	if (!error)
+		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
 	machine->packet = before;
 	return error;
 }
@@ -57,6 +59,8 @@ static int forward(struct machine *machine, const struct packet_state *state, st
 	machine->packet.has_in = false;
 	if (!error)
 		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
+	if (!error)
+		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
 	machine->packet.in = before.in;
 	machine->packet.has_in = before.has_in;
 	if (!error && machine_is_tcp(machine))

@@ -302,4 +302,16 @@ CASES = [
         chain("closed", "tcp dport 22 add @m { ip saddr } accept", "tcp dport 80 accept")), """
         tcp 8.8.8.8 22 *; set
         tcp 8.8.8.8 80 accept""", definite=0),
+    known("what goes out by a device", table(
+        "netdev", chain("", "type filter hook egress device eth0 priority 0;", "tcp sport 22 drop",
+                        "udp sport 53 drop", name="e")), """
+        tcp 8.8.8.8 22 drop
+        tcp 8.8.8.8 80 accept
+        tcp 8.8.8.8 22@eth1 drop
+        udp 8.8.8.8 53 accept"""),
+    known("a chain at the priority of address translation", table(
+        "inet", chain("nat", "tcp dport 22 redirect to :80"), chain(
+            "", "type filter hook prerouting priority -100;", "tcp dport 22 drop", name="beside")), """
+        tcp 8.8.8.8 22 *; order
+        tcp 8.8.8.8 80 accept""", definite=80),
 ]
