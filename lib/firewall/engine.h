@@ -299,6 +299,9 @@ int route_all(struct machine *machine, struct states *states);
 
 /* reply.c */
 bool address_is_own(const struct machine *machine, const struct hark_addr *addr);
+/* The same of what is one of many. */
+void addresses_are_own(const struct machine *machine, const struct packet_state *state,
+		       bool *ret_any, bool *ret_all);
 int deliver_all(struct machine *machine, const struct states *states, uint8_t verdict);
 /* Those whose answer gets back to the sender. */
 int reply_accept(struct machine *machine, const struct states *states);

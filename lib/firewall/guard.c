@@ -111,7 +111,7 @@ bool guard_excludes(const struct machine *machine, const struct rule_guard *guar
 	if (flags & GUARD_NFPROTO && machine->table_family != RULE_FAMILY_NETDEV &&
 	    guard->nfproto != (machine->is_ipv6 ? RULE_FAMILY_IPV6 : RULE_FAMILY_IPV4))
 		return true;
-	if (packet->is_reply || !packet->in)
+	if (packet->is_reply || !packet->in || packet->in->master)
 		return false;
 	if (flags & GUARD_IIF && guard->ifindex != packet->in->ifindex)
 		return true;

@@ -238,6 +238,16 @@ static void store_name(struct registers *registers, uint8_t reg, const char *nam
 	registers_store(registers, reg, bytes, sizeof(bytes));
 }
 
+/* What comes or goes by a port of a VRF is seen by that interface, and again by that of the VRF. */
+static bool is_in_vrf(const struct machine *machine, const struct rule_interface *interface)
+{
+	const struct rule_interface *master =
+		interface ? ruleset_interface(machine->ruleset, interface->master) : NULL;
+
+	return master && master->kind && !strcmp(master->kind, "vrf") &&
+	       machine->packet.hook < RULE_HOOK_INGRESS;
+}
+
 /* An interface that the packet has not got is number 0 without a name. */
 static int load_interface(const struct machine *machine, const struct rule_expression *e,
 			  bool is_out, struct registers *registers, struct condition *condition)
@@ -247,6 +257,8 @@ static int load_interface(const struct machine *machine, const struct rule_expre
 	bool is_missing = !interface && !(is_out ? packet->has_out : packet->has_in);
 	uint32_t doubts = DOUBT(ROUTING);
 
+	if (is_in_vrf(machine, interface))
+		interface = NULL;
 	switch (e->key) {
 	case RULE_META_IIF:
 	case RULE_META_OIF:

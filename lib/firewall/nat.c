@@ -32,7 +32,7 @@ static void change_address(struct packet_state *state, const struct nat_target *
 		state->is_to_known = false;
 		state->to = target->first;
 		state->to_last = target->last;
-		state->is_dnat = true;
+		state->is_dnat = state->is_dnat_known = false;
 		return;
 	}
 	if (target->is_netmap && state->is_to_known) {
@@ -169,6 +169,12 @@ static void take_target(const struct machine *machine, const struct rule_express
 			target->is_address_known &=
 				take_address(machine, registers, e->sreg3, &target->last);
 		target->is_netmap = e->flags & RULE_NAT_NETMAP;
+		if (!target->is_address_known) {
+			target->first = ranges_addr(0, machine->is_ipv6);
+			target->last =
+				ranges_addr(machine->is_ipv6 ? RANGES_MAX_IPV6 : RANGES_MAX_IPV4,
+					    machine->is_ipv6);
+		}
 	}
 	if (port == RULE_REG_NONE)
 		return;

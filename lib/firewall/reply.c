@@ -4,6 +4,7 @@
  * need a route, and pass output and postrouting.
  */
 #include "engine.h"
+#include "fib.h"
 
 #include <string.h>
 
@@ -19,12 +20,48 @@ bool address_is_own(const struct machine *machine, const struct hark_addr *addr)
 	return false;
 }
 
+/* More prefixes in a row are taken to leave something out. */
+#define PREFIXES_MAX 64
+
+/* Whether any of those from one address to another is this host's, and whether all are. */
+void addresses_are_own(const struct machine *machine, const struct packet_state *state,
+		       bool *ret_any, bool *ret_all)
+{
+	const struct ruleset *ruleset = machine->ruleset;
+	u128 at = ranges_number(&state->to), last = ranges_number(&state->to_last);
+	uint8_t family = machine->packet.question->family;
+
+	*ret_any = *ret_all = false;
+	for (unsigned int round = 0; round < PREFIXES_MAX && !*ret_all; round++) {
+		u128 next = at;
+
+		for (uint32_t i = 0; i < ruleset->locals.n; i++) {
+			const struct hark_prefix *prefix = &ruleset->locals.items[i].prefix;
+			struct range range;
+
+			if (hark_addr_is_ipv4(&prefix->addr) == machine->is_ipv6)
+				continue;
+			range = fib_range(prefix, family);
+			*ret_any |= range.first <= last && range.last >= at;
+			if (range.first > at || range.last < at)
+				continue;
+			*ret_all |= range.last >= last;
+			if (range.last < last && range.last >= next)
+				next = range.last + 1;
+		}
+		if (next == at)
+			return;
+		at = next;
+	}
+}
+
 static struct firewall_how delivered_how(const struct machine *machine,
 					 const struct packet_state *state)
 {
 	const struct firewall_question *question = machine->packet.question;
 	bool is_same_port = state->is_port_known && state->port == question->port;
 	struct firewall_how how = { 0 };
+	bool is_any;
 
 	if (state->is_to_known && is_same_port &&
 	    !memcmp(state->to.bytes, question->to.bytes, sizeof(state->to.bytes)))
@@ -34,7 +71,10 @@ static struct firewall_how delivered_how(const struct machine *machine,
 	how.is_any_address = !state->is_to_known;
 	how.first = state->to;
 	how.last = state->is_to_known ? state->to : state->to_last;
-	how.is_local = address_is_own(machine, &how.first) && address_is_own(machine, &how.last);
+	if (state->is_to_known)
+		how.is_local = address_is_own(machine, &how.first);
+	else
+		addresses_are_own(machine, state, &is_any, &how.is_local);
 	return how;
 }
 

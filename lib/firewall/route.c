@@ -182,13 +182,13 @@ static int deliver_some(struct machine *machine, const struct packet_state *stat
 /* One of several addresses: of those, this host may have some. */
 static int route_unknown(struct machine *machine, const struct packet_state *state)
 {
-	bool is_first_own = address_is_own(machine, &state->to);
-	bool is_last_own = address_is_own(machine, &state->to_last);
+	bool is_any_own, is_all_own;
 	int error = 0;
 
-	if (is_first_own || is_last_own)
+	addresses_are_own(machine, state, &is_any_own, &is_all_own);
+	if (is_any_own)
 		error = deliver_some(machine, state, &state->sources, RULE_ROUTE_LOCAL, 0, 0);
-	if (!error && !(is_first_own && is_last_own))
+	if (!error && !is_all_own)
 		error = deliver_some(machine, state, &state->sources, RULE_ROUTE_UNICAST, 0, 0);
 	return error;
 }

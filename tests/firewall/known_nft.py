@@ -314,4 +314,11 @@ CASES = [
             "", "type filter hook prerouting priority -100;", "tcp dport 22 drop", name="beside")), """
         tcp 8.8.8.8 22 *; order
         tcp 8.8.8.8 80 accept""", definite=80),
+    known("one of several addresses, some of this host", table(
+        "ip", chain("nat", "tcp dport 22 dnat to 192.0.2.9-192.0.2.12",
+                    "tcp dport 80 dnat to 192.0.2.10-192.0.2.11", "udp dport 53 dnat to ip saddr"),
+        chain("input", "tcp dport 80 drop")), """
+        tcp 8.8.8.8 22 *; routing
+        tcp 8.8.8.8 80 drop
+        udp 8.8.8.8 161 accept""", definite=0),
 ]
