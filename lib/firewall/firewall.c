@@ -171,8 +171,8 @@ int firewall_trace(struct firewall *firewall, const struct firewall_question *qu
 
 /* --- Answers that are kept --- */
 
-/* All answers together: 13 MiB, and as much again where they become rows. */
-#define RANGES_KEPT_MAX 400000u
+/* All answers together: 22 MiB, and a little more where they become rows. */
+#define RANGES_KEPT_MAX 700000u
 
 static uint64_t mix(uint64_t hash, uint64_t number)
 {

@@ -17,6 +17,7 @@
 
 struct set_index {
 	bool has_sources, has_order;
+	bool has_stateful;          /* some element may say no: `must` is another list than `may` */
 	bool is_filled, is_drained; /* by rules: anybody may come into it, or leave it */
 	/* Keys as addresses: all, and those that are not up to an expression of their own */
 	struct ranges may, must;
@@ -98,6 +99,9 @@ static int index_sources(const struct ruleset *ruleset, const struct rule_set *s
 	bool is_ipv6 = set->key_length == 16;
 	int error = 0;
 
+	/* Where no element may say no, one list is enough. */
+	for (uint32_t i = 0; i < set->n_elements && !index->has_stateful; i++)
+		index->has_stateful = element_at(ruleset, set, i)->has_stateful;
 	for (uint32_t i = 0; i < set->n_elements && !error; i++) {
 		const struct rule_element *element = element_at(ruleset, set, i);
 		u128 first, last;
@@ -107,7 +111,7 @@ static int index_sources(const struct ruleset *ruleset, const struct rule_set *s
 		first = ranges_from_bytes(ruleset_bytes(ruleset, element->first), is_ipv6);
 		last = ranges_from_bytes(ruleset_bytes(ruleset, element->last), is_ipv6);
 		error = first <= last ? push(&index->may, first, last) : 0;
-		if (!error && first <= last && !element->has_stateful)
+		if (!error && first <= last && index->has_stateful && !element->has_stateful)
 			error = push(&index->must, first, last);
 	}
 	ranges_normalize(&index->may);
@@ -346,11 +350,11 @@ static int look_up_source(struct machine *machine, const struct rule_set *set, u
 	if (!error)
 		error = ranges_copy(&ret->found.may, &indexes->may);
 	if (!error)
-		error = ranges_copy(&ret->found.must, &indexes->must);
+		error = ranges_copy(&ret->found.must,
+				    indexes->has_stateful ? &indexes->must : &indexes->may);
 	machine->work += indexes->may.n / 8;
-	if (ranges_equal(&indexes->may, &indexes->must))
-		ret->found.doubts = 0;
-	else
+	ret->found.doubts = 0;
+	if (indexes->has_stateful && !ranges_equal(&indexes->may, &indexes->must))
 		ret->found.doubts = DOUBT(RATE);
 	return error;
 }

@@ -238,8 +238,9 @@ static bool is_same_piece(const struct firewall_piece *a, const struct firewall_
 	       is_same_how(&a->how, &b->how);
 }
 
+/* Takes the sources. */
 static int add_piece(struct firewall_answer *answer, struct firewall_piece *new,
-		     const struct ranges *sources)
+		     struct ranges *sources)
 {
 	struct firewall_piece *pieces;
 
@@ -251,24 +252,13 @@ static int add_piece(struct firewall_answer *answer, struct firewall_piece *new,
 	if (!pieces)
 		return -ENOMEM;
 	answer->pieces = pieces;
-	pieces[answer->n_pieces++] = *new;
-	return ranges_copy(&pieces[answer->n_pieces - 1].sources, sources);
+	pieces[answer->n_pieces] = *new;
+	pieces[answer->n_pieces++].sources = *sources;
+	*sources = (struct ranges){ 0 };
+	return 0;
 }
 
 /* --- Who cannot send --- */
-
-struct span {
-	struct range range;
-	uint32_t piece;
-};
-
-static int compare_spans(const void *a, const void *b)
-{
-	const struct span *span_a = a, *span_b = b;
-
-	return (span_a->range.first > span_b->range.first) -
-	       (span_a->range.first < span_b->range.first);
-}
 
 static u128 size_of(const struct ranges *set)
 {
@@ -290,68 +280,65 @@ static bool is_prefix(u128 first, u128 last)
 	return !(size & (size - 1)) && (!size || !(first & (size - 1)));
 }
 
-/*
- * The piece that a gap between two spans, or at an end, is given to: one that has a prefix with it,
- * else the wider.
- */
-static uint32_t pick_piece(const struct span *spans, uint32_t n, uint32_t i, u128 first, u128 last,
-			   const u128 *sizes)
+/* The piece that a number belongs to, and its range there; NULL: none. */
+static struct firewall_piece *find_piece(const struct firewall_answer *answer, u128 number,
+					 struct range *ret)
 {
-	const struct span *before = i ? &spans[i - 1] : &spans[0];
-	const struct span *after = i < n ? &spans[i] : before;
+	for (uint32_t i = 0; i < answer->n_pieces; i++) {
+		const struct ranges *set = &answer->pieces[i].sources;
+		uint32_t at = 0, end = set->n;
 
-	if (i == 0 || i == n || before->piece == after->piece)
-		return after->piece;
-	if (is_prefix(before->range.first, last))
-		return before->piece;
-	if (is_prefix(first, after->range.last))
-		return after->piece;
-	return sizes[before->piece] > sizes[after->piece] ? before->piece : after->piece;
+		while (at < end) {
+			uint32_t middle = at + (end - at) / 2;
+
+			if (set->items[middle].last < number)
+				at = middle + 1;
+			else
+				end = middle;
+		}
+		if (at < set->n && set->items[at].first <= number) {
+			*ret = set->items[at];
+			return &answer->pieces[i];
+		}
+	}
+	return NULL;
 }
 
-static int fill_gaps(const struct machine *machine, struct firewall_answer *answer,
-		     const struct span *spans, uint32_t n, const u128 *sizes)
+/* Who is to have a gap: who has a prefix with it, else the wider neighbour. NULL: nobody can. */
+static struct firewall_piece *pick_piece(const struct firewall_answer *answer, const u128 *sizes,
+					 const struct range *gap, u128 max)
+{
+	struct range below = { 0 }, above = { 0 };
+	struct firewall_piece *before = gap->first ? find_piece(answer, gap->first - 1, &below) :
+						     NULL;
+	struct firewall_piece *after = gap->last < max ? find_piece(answer, gap->last + 1, &above) :
+							 NULL;
+
+	if (!before || !after || before == after)
+		return after ? after : before;
+	if (is_prefix(below.first, gap->last))
+		return before;
+	if (is_prefix(gap->first, above.last))
+		return after;
+	return sizes[before - answer->pieces] > sizes[after - answer->pieces] ? before : after;
+}
+
+static int fold(const struct machine *machine, const struct ranges *nobody,
+		struct firewall_answer *answer)
 {
 	u128 max = machine->is_ipv6 ? RANGES_MAX_IPV6 : RANGES_MAX_IPV4;
-	int error = 0;
+	u128 *sizes = calloc(answer->n_pieces + 1, sizeof(*sizes));
+	int error = sizes ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i <= n && !error; i++) {
-		u128 first = i ? spans[i - 1].range.last + 1 : 0;
-		u128 last = i < n ? spans[i].range.first - 1 : max;
-
-		if ((i && spans[i - 1].range.last == max) || (i < n && !spans[i].range.first) ||
-		    first > last)
-			continue;
-		error = ranges_add(
-			&answer->pieces[pick_piece(spans, n, i, first, last, sizes)].sources, first,
-			last);
-	}
-	return error;
-}
-
-static int fold(const struct machine *machine, struct firewall_answer *answer)
-{
-	struct span *spans;
-	u128 *sizes;
-	uint32_t n = 0, at = 0;
-	int error = -ENOMEM;
-
-	for (uint32_t i = 0; i < answer->n_pieces; i++)
-		n += answer->pieces[i].sources.n;
-	if (!n)
-		return 0;
-	spans = calloc(n, sizeof(*spans));
-	sizes = calloc(answer->n_pieces, sizeof(*sizes));
-	for (uint32_t i = 0; spans && sizes && i < answer->n_pieces; i++) {
+	for (uint32_t i = 0; i < answer->n_pieces && !error; i++)
 		sizes[i] = size_of(&answer->pieces[i].sources);
-		for (uint32_t j = 0; j < answer->pieces[i].sources.n; j++)
-			spans[at++] = (struct span){ answer->pieces[i].sources.items[j], i };
+	for (uint32_t i = 0; i < nobody->n && !error; i++) {
+		const struct range *gap = &nobody->items[i];
+		struct firewall_piece *piece = pick_piece(answer, sizes, gap, max);
+
+		if (piece)
+			error = ranges_add(&piece->sources, gap->first, gap->last);
 	}
-	if (spans && sizes) {
-		qsort(spans, n, sizeof(*spans), compare_spans);
-		error = fill_gaps(machine, answer, spans, n, sizes);
-	}
-	free(spans);
 	free(sizes);
 	return error;
 }
@@ -494,7 +481,7 @@ static int make_pieces(struct partition *partition, const struct ranges *nobody,
 					 answer->pieces[i].verdict == HARK_FIREWALL_ACCEPT;
 	}
 	if (!error)
-		error = fold(partition->machine, answer);
+		error = fold(partition->machine, nobody, answer);
 	if (!error && answer->n_pieces)
 		qsort(answer->pieces, answer->n_pieces, sizeof(*answer->pieces), compare_pieces);
 	return error;
