@@ -36,9 +36,10 @@ static uint32_t find_entry(const struct hark_snapshot *snapshot,
 		const struct hark_firewall_entry *entry =
 			&snapshot->firewall_entries.items[listener->first_entry + i];
 
+		const struct hark_place *places = &snapshot->places.items[entry->first_place];
+
 		for (uint32_t k = 0; k < entry->n_places; k++)
-			if (is_same_addr(&snapshot->places.items[entry->first_place + k].prefix.addr,
-					 addr))
+			if (is_same_addr(&places[k].prefix.addr, addr))
 				return listener->first_entry + i;
 	}
 	return HARK_NONE;

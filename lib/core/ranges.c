@@ -29,6 +29,16 @@ void ranges_fini(struct ranges *set)
 	*set = (struct ranges){ 0 };
 }
 
+void ranges_trim(struct ranges *set)
+{
+	struct range *items = set->n ? reallocarray(set->items, set->n, sizeof(*items)) : NULL;
+
+	if (!items)
+		return;
+	set->items = items;
+	set->capacity = set->n;
+}
+
 /* Room for so many items in all. */
 static int reserve(struct ranges *set, uint32_t n)
 {

@@ -26,6 +26,9 @@ struct ranges {
 
 void ranges_fini(struct ranges *set);
 
+/* Gives back what it does not need, before it is kept for long. */
+void ranges_trim(struct ranges *set);
+
 /* Makes it the one interval, in place of what it had: 0 or -ENOMEM. */
 int ranges_set(struct ranges *set, u128 first, u128 last);
 int ranges_copy(struct ranges *to, const struct ranges *from);

@@ -329,7 +329,7 @@ static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing
 	case XT_PHYSDEV:
 	case XT_SNAT:
 		break;
-	case XT_ADDRTYPE: /* all that are asked about are local, but loopback may differ by interface */
+	case XT_ADDRTYPE: /* all that are asked about are local, on their own interface */
 	default:
 		if (xt->kind != XT_ADDRTYPE || xt->u.addrtype.flags & ~3u)
 			classes->tells_ports = classes->tells_addresses = true;

@@ -116,6 +116,7 @@ static int index_sources(const struct ruleset *ruleset, const struct rule_set *s
 	}
 	ranges_normalize(&index->may);
 	ranges_normalize(&index->must);
+	ranges_trim(&index->may);
 	index->has_sources = !error;
 	return error;
 }

@@ -20,6 +20,7 @@ static void mark_targets(const struct ruleset *ruleset, bool *is_outgoing,
 		for (uint32_t k = 0; k < rule->n_expressions; k++) {
 			const struct rule_expression *e =
 				&ruleset->expressions.items[rule->first_expression + k];
+			const struct rule_set *set;
 
 			if (e->op == RULE_OP_IMMEDIATE)
 				mark_target(ruleset, is_outgoing, e->chain, ret_changed);
@@ -29,13 +30,11 @@ static void mark_targets(const struct ruleset *ruleset, bool *is_outgoing,
 					    ruleset->xts.items[e->xt].u.verdict.chain, ret_changed);
 			if (e->op != RULE_OP_LOOKUP || e->set == RULESET_NONE)
 				continue;
-			for (uint32_t n = 0; n < ruleset->sets.items[e->set].n_elements; n++)
-				mark_target(
-					ruleset, is_outgoing,
-					ruleset->elements
-						.items[ruleset->sets.items[e->set].first_element + n]
-						.chain,
-					ret_changed);
+			set = &ruleset->sets.items[e->set];
+			for (uint32_t n = 0; n < set->n_elements; n++)
+				mark_target(ruleset, is_outgoing,
+					    ruleset->elements.items[set->first_element + n].chain,
+					    ret_changed);
 		}
 	}
 }

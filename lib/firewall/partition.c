@@ -482,6 +482,8 @@ static int make_pieces(struct partition *partition, const struct ranges *nobody,
 	}
 	if (!error)
 		error = fold(partition->machine, nobody, answer);
+	for (uint32_t i = 0; i < answer->n_pieces; i++)
+		ranges_trim(&answer->pieces[i].sources);
 	if (!error && answer->n_pieces)
 		qsort(answer->pieces, answer->n_pieces, sizeof(*answer->pieces), compare_pieces);
 	return error;

@@ -283,7 +283,7 @@ struct ipset {
 	const char *name;
 	const char *type; /* "hash:net" */
 	bool is_ipv6;
-	bool is_known; /* all elements were read, and the type is one of those that are understood */
+	bool is_known;                   /* all elements were read, and its type is understood */
 	bool is_added_to, is_taken_from; /* by rules: what comes by changes it */
 	uint32_t mark_mask;
 	uint32_t first_element, n_elements;
