@@ -314,6 +314,9 @@ int pipeline_run(struct machine *machine);
 /* partition.c */
 int partition(struct machine *machine, struct firewall_answer *ret);
 void answer_fini(struct firewall_answer *answer);
+/* firewall.c: without what other questions have in common with it, nor kept: for answer_fini(). */
+int firewall_ask_alone(struct firewall *firewall, const struct firewall_question *question,
+		       struct firewall_answer *ret);
 bool answer_is_same(const struct firewall_answer *a, const struct firewall_answer *b);
 
 /* guard.c */

@@ -169,6 +169,12 @@ int firewall_trace(struct firewall *firewall, const struct firewall_question *qu
 	return error;
 }
 
+int firewall_ask_alone(struct firewall *firewall, const struct firewall_question *question,
+		       struct firewall_answer *ret)
+{
+	return evaluate(firewall, question, ret);
+}
+
 /* --- Answers that are kept --- */
 
 /* All answers together: 22 MiB, and a little more where they become rows. */
