@@ -17,9 +17,10 @@
 struct classes {
 	const struct ruleset *ruleset;
 	bool tells_ports, tells_addresses, tells_users, has_cgroups;
-	uint16_t *class_of_port; /* the least port of the class that the port is in */
-	struct hash by_address;  /* to index of the ruleset's addresses */
-	uint32_t *first_like;    /* beside these: the first of the interface that is like it */
+	/* the least port of the class that the port is in; NULL: no rule is there to tell any apart */
+	uint16_t *class_of_port;
+	struct hash by_address; /* to index of the ruleset's addresses */
+	uint32_t *first_like;   /* beside these: the first of the interface that is like it */
 };
 
 struct survey {
@@ -397,7 +398,7 @@ static void number_ports(struct survey *survey)
 	uint16_t class = 0;
 
 	for (uint32_t port = 0; port < PORTS; port++) {
-		if (survey->begins[port] || port == 1 || survey->classes->tells_ports)
+		if (survey->begins[port] || port == 1)
 			class = (uint16_t)port;
 		survey->classes->class_of_port[port] = class;
 	}
@@ -480,16 +481,20 @@ static int survey_all(struct survey *survey)
 	struct classes *classes = survey->classes;
 	const struct ruleset *ruleset = survey->ruleset;
 
-	classes->class_of_port = calloc(PORTS, sizeof(*classes->class_of_port));
 	classes->first_like = calloc(ruleset->addresses.n + 1, sizeof(*classes->first_like));
-	survey->begins = calloc(PORTS, sizeof(*survey->begins));
 	survey->is_outgoing = calloc(ruleset->chains.n + 1, sizeof(*survey->is_outgoing));
-	if (!classes->class_of_port || !classes->first_like || !survey->begins ||
-	    !survey->is_outgoing)
+	if (!classes->first_like || !survey->is_outgoing)
 		return -ENOMEM;
+	if (ruleset->rules.n) {
+		classes->class_of_port = calloc(PORTS, sizeof(*classes->class_of_port));
+		survey->begins = calloc(PORTS, sizeof(*survey->begins));
+		if (!classes->class_of_port || !survey->begins)
+			return -ENOMEM;
+	}
 	chains_find_outgoing(ruleset, survey->is_outgoing);
 	take_rules(survey);
-	number_ports(survey);
+	if (classes->class_of_port)
+		number_ports(survey);
 	return classes->tells_addresses ? 0 : find_alike(classes);
 }
 
@@ -539,7 +544,9 @@ static void reduce_address(const struct classes *classes, struct firewall_questi
 
 void classes_reduce(const struct classes *classes, struct firewall_question *question)
 {
-	question->port = classes->class_of_port[question->port];
+	if (!classes->tells_ports)
+		question->port = classes->class_of_port ? classes->class_of_port[question->port] :
+							  question->port > 0;
 	if (!classes->tells_addresses)
 		reduce_address(classes, question);
 	if (!classes->tells_users)
