@@ -17,7 +17,7 @@
 struct classes {
 	const struct ruleset *ruleset;
 	bool tells_ports, tells_addresses, tells_users, has_cgroups;
-	/* the least port of the class that the port is in; NULL: no rule is there to tell any apart */
+	/* the least port of the class that the port is in; NULL: no rule tells any apart */
 	uint16_t *class_of_port;
 	struct hash by_address; /* to index of the ruleset's addresses */
 	uint32_t *first_like;   /* beside these: the first of the interface that is like it */

@@ -307,7 +307,9 @@ static int load_owner(const struct machine *machine, const struct rule_expressio
 	registers_store_unknown(registers, e->dreg, 4, DOUBT(SOCKET));
 	if (e->key == RULE_META_SKUID && packet->is_reply && packet->question->uid != HARK_NONE) {
 		store_u32(registers, e->dreg, packet->question->uid);
-		return 0;
+		/* What answers a SYN may be a cookie, without a socket. */
+		if (packet->question->protocol != PROTOCOL_TCP)
+			return 0;
 	}
 	return may_break(machine, condition, DOUBT(SOCKET));
 }

@@ -102,7 +102,9 @@ static struct ruleset *read_rules(void)
 int main(int argc, char **argv)
 {
 	struct firewall_question question = { .uid = HARK_NONE };
-	struct packet_state state = { .is_to_known = true, .is_dnat_known = true };
+	struct packet_state state = { .is_to_known = true,
+				      .is_port_known = true,
+				      .is_dnat_known = true };
 	struct packet packet = { .question = &question };
 	struct ruleset *ruleset;
 	bool is_ipv6;
