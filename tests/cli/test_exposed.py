@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """What is exposed, and what senders reach, through real rules."""
 import contextlib
+import mmap
 import os
+import pathlib
 import subprocess
+import tempfile
 
-from harness import case, expect, expect_equal, hark, listen, main, needs_real_root, udp, world
+from harness import (case, child, expect, expect_equal, hark, listen, main, needs_real_root, udp,
+                     world)
 
 ETH = ("link add eth0 type veth peer name out", "link set out up", "link set eth0 up",
        "addr add 192.168.1.241/24 dev eth0", "addr add 2001:db8::241/64 dev eth0",
@@ -140,6 +144,34 @@ def reach_usage():
             answer = hark(*arguments)
             expect_equal((answer.status, answer.out), (2, ""), answer)
             expect(told in answer.err, answer)
+
+
+def over_ipv4(answer, port):
+    """Verdicts of what others than this host send to the listener, and on what they depend."""
+    row = next(row for row in answer.sockets if row["local"]["port"] == port)
+    return {(part["verdict"], *part["depends_on"]) for entry in row["firewall"]
+            if entry["family"] == "ipv4" and entry["interface"] == "eth0"
+            for part in entry["sources"]}
+
+
+@case
+def wrappers():
+    """who gets through may still be refused by hosts.deny, where the listener asks it"""
+    with behind(None), tempfile.TemporaryDirectory() as folder:
+        library = pathlib.Path(folder, "libwrap.so.0")
+        library.write_bytes(bytes(mmap.PAGESIZE))
+
+        def serve():
+            with open(library, "r+b") as file:
+                return mmap.mmap(file.fileno(), 0), listen("0.0.0.0", 2323)
+        with child(serve), listen("0.0.0.0", 2424):
+            for rules, wanted in (("# ALL: ALL", ("accept",)),
+                                  ("ALL: ALL", ("depends", "tcp-wrappers"))):
+                script = f"mount -t tmpfs none /etc; echo '{rules}' >/etc/hosts.deny"
+                answer = hark("--json", prefix=("unshare", "--mount", "sh", "-ec",
+                                                f'{script}; exec "$@"', "sh"))
+                expect_equal(over_ipv4(answer, 2323), {wanted}, answer)
+                expect_equal(over_ipv4(answer, 2424), {("accept",)}, answer)
 
 
 if __name__ == "__main__":
