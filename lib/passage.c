@@ -52,11 +52,6 @@ static struct hark_addr sample(const struct hark_prefix *prefix)
 	return addr;
 }
 
-static bool is_same_addr(const struct hark_addr *a, const struct hark_addr *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 /* Whether a packet for that address and port comes to the socket, too. */
 bool passage_is_own(const struct hark_snapshot *snapshot, const struct hark_socket *socket,
 		    int family, const struct firewall_how *how)

@@ -24,6 +24,12 @@ int passage_join(struct hark_snapshot *snapshot);
  */
 int passage_wrap(struct hark_source *source, struct hark_snapshot *snapshot);
 
+/* Whether they are the same, whatever the scope. */
+static inline bool is_same_addr(const struct hark_addr *a, const struct hark_addr *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
 /* What an answer of the firewall has become, as rows. */
 struct passage_pieces {
 	uint32_t first, n; /* of snapshot->firewall_pieces */

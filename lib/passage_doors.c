@@ -5,11 +5,6 @@
 
 #include "passage.h"
 
-static bool is_same_addr(const struct hark_addr *a, const struct hark_addr *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 /* Where what gets through is brought to: whether it is brought anywhere at all. */
 static bool find_target(const struct passage *passage, const struct passage_asking *asking,
 			struct firewall_how *ret)

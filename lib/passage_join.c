@@ -8,11 +8,6 @@
 
 #include "passage.h"
 
-static bool is_same_addr(const struct hark_addr *a, const struct hark_addr *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 static bool is_place_of(const struct hark_snapshot *snapshot, uint32_t netns,
 			const struct hark_addr *addr)
 {

@@ -16,7 +16,7 @@
 
 struct classes {
 	const struct ruleset *ruleset;
-	bool tells_ports, tells_addresses, tells_users, has_cgroups;
+	bool tells_ports, tells_addresses, tells_sources, tells_users, has_cgroups;
 	/* the least port of the class that the port is in; NULL: no rule tells any apart */
 	uint16_t *class_of_port;
 	struct hash by_address; /* to index of the ruleset's addresses */
@@ -103,6 +103,8 @@ static void load_payload(struct survey *survey, const struct rule_expression *e,
 	}
 	if (e->base == RULE_PAYLOAD_LINK)
 		return;
+	if (end > 8)
+		survey->classes->tells_sources = true;
 	if (e->base != RULE_PAYLOAD_NETWORK || end > 40) {
 		survey->classes->tells_ports = survey->classes->tells_addresses = true;
 		return;
@@ -247,6 +249,8 @@ static void take_expression(struct survey *survey, const struct rule_expression 
 	else if (e->op == RULE_OP_META && e->key >= RULE_META_SKUID &&
 		 e->key <= RULE_META_SKUID + 1)
 		classes->tells_users = true;
+	else if (e->op == RULE_OP_FIB)
+		classes->tells_sources = true;
 	else if (e->op == RULE_OP_NAT || e->op == RULE_OP_REDIR)
 		take_nat(survey, e);
 	else if (e->op == RULE_OP_SOCKET || e->op == RULE_OP_TPROXY || e->op == RULE_OP_FWD ||
@@ -285,6 +289,7 @@ static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing
 
 	switch (xt->kind) {
 	case XT_IP:
+		classes->tells_sources |= is_masked(xt->u.ip.source_mask);
 		if (is_masked(xt->u.ip.destination_mask) ||
 		    (is_outgoing && is_masked(xt->u.ip.source_mask)))
 			classes->tells_addresses = true;
@@ -302,6 +307,7 @@ static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing
 		take_conntrack(survey, &xt->u.conntrack);
 		break;
 	case XT_IPRANGE:
+		classes->tells_sources = true;
 		if (is_outgoing || xt->u.iprange.flags & XT_IPRANGE_DESTINATION)
 			classes->tells_addresses = true;
 		break;
@@ -326,12 +332,15 @@ static void take_xt(struct survey *survey, const struct xt *xt, bool is_outgoing
 	case XT_QUEUE:
 	case XT_NOTHING:
 	case XT_MAC:
-	case XT_RPFILTER:
 	case XT_PHYSDEV:
 	case XT_SNAT:
 		break;
+	case XT_RPFILTER:
+		classes->tells_sources = true;
+		break;
 	case XT_ADDRTYPE: /* all that are asked about are local, on their own interface */
 	default:
+		classes->tells_sources = true;
 		if (xt->kind != XT_ADDRTYPE || xt->u.addrtype.flags & ~3u)
 			classes->tells_ports = classes->tells_addresses = true;
 		break;
@@ -538,7 +547,7 @@ static void reduce_address(const struct classes *classes, struct firewall_questi
 	interface = ruleset_interface(classes->ruleset, question->ifindex);
 	if (i != UINT32_MAX && addresses[i].ifindex == question->ifindex &&
 	    memcmp(addresses[i].addr.bytes, question->to.bytes, sizeof(question->to.bytes)) == 0 &&
-	    interface && !interface->is_loopback)
+	    interface && (!interface->is_loopback || !classes->tells_sources))
 		question->to = addresses[classes->first_like[i]].addr;
 }
 
