@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "passage.h"
+#include "print.h"
 
 static const char *keep_text(struct hark_snapshot *snapshot, char *text)
 {
@@ -275,9 +276,6 @@ struct walker {
 
 static void take_step(void *data, const struct firewall_step *step)
 {
-	static const char *const hooks[RULE_HOOK_N_] = { "prerouting", "input",       "forward",
-							 "output",     "postrouting", "ingress",
-							 "egress" };
 	static const char *const actions[] = { "goes on", "accept", "drop", "return",
 					       "jump",    "goto",   "queue" };
 	struct walker *walker = data;
@@ -290,7 +288,7 @@ static void take_step(void *data, const struct firewall_step *step)
 		.index = step->rule != RULESET_NONE ? step->rule : step->chain,
 	};
 	struct hark_firewall_step new = {
-		.hook = step->hook < RULE_HOOK_N_ ? hooks[step->hook] : "?",
+		.hook = rule_hook_name((enum rule_hook)step->hook),
 		.action = step->action < sizeof(actions) / sizeof(actions[0]) ?
 				  actions[step->action] :
 				  "unknown",

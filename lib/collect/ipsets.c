@@ -51,6 +51,8 @@ static void make_request(struct request *request, uint8_t command)
 {
 	struct nfgenmsg *body;
 
+	/* libmnl leaves what is between attributes as it is. */
+	*request = (struct request){ 0 };
 	mnl_nlmsg_put_header(&request->header);
 	request->header.nlmsg_type = NFNL_SUBSYS_IPSET << 8 | command;
 	request->header.nlmsg_flags = NLM_F_REQUEST;

@@ -54,8 +54,6 @@ void registers_store(struct registers *registers, uint8_t reg, const void *bytes
 void registers_store_unknown(struct registers *registers, uint8_t reg, uint32_t length,
 			     uint32_t doubts);
 void registers_store_bits(struct registers *registers, uint8_t reg, const struct bits *bits);
-void registers_store_address(struct registers *registers, uint8_t reg, const struct hark_addr *addr,
-			     bool is_ipv6);
 struct cell cell_known(uint8_t value);
 struct cell cell_unknown(uint32_t doubts);
 struct cell cell_of_source(uint8_t byte);
@@ -235,6 +233,8 @@ int rule_go_on(struct machine *machine, struct rule_run *run, struct packet_stat
 	       uint32_t expression, const struct registers *registers);
 
 /* load.c: `ret` is narrowed where the load itself may end the rule. */
+/* May end the rule, for all that it has been about so far. */
+int may_break(const struct machine *machine, struct condition *condition, uint32_t doubts);
 int load(const struct machine *machine, const struct packet_state *state,
 	 const struct rule_expression *expression, struct registers *registers,
 	 struct condition *condition);

@@ -27,8 +27,7 @@ static int breaks(struct condition *condition)
 	return condition_of_none(condition);
 }
 
-/* May end the rule. */
-static int may_break(const struct machine *machine, struct condition *condition, uint32_t doubts)
+int may_break(const struct machine *machine, struct condition *condition, uint32_t doubts)
 {
 	struct condition some = { 0 };
 	int error = condition_of_some(&some, &machine->all, doubts);

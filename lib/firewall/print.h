@@ -14,7 +14,6 @@ const char *rule_hook_name(enum rule_hook hook);   /* "prerouting", ... */
 const char *rule_verdict_name(uint8_t verdict);    /* "accept", "jump", ... */
 const char *rule_route_type_name(uint8_t type);    /* RTN_*: "unicast", "local", ... */
 const char *rule_ct_state_name(uint32_t bit);      /* enum rule_ct_state: "new", ... */
-const char *rule_ct_status_name(uint32_t bit);     /* enum rule_ct_status: "dnat", ... */
 const char *rule_protocol_name(uint8_t protocol);  /* IPPROTO_*: "tcp", ... */
 const char *rule_reject_icmp_name(uint8_t code);   /* of ICMP, "port-unreachable", ... */
 const char *rule_reject_icmpv6_name(uint8_t code); /* of ICMPv6, "admin-prohibited", ... */

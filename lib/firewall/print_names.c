@@ -228,11 +228,6 @@ const char *rule_ct_state_name(uint32_t bit)
 	return value_name(ct_states, bit);
 }
 
-const char *rule_ct_status_name(uint32_t bit)
-{
-	return value_name(ct_statuses, bit);
-}
-
 const char *rule_protocol_name(uint8_t protocol)
 {
 	return value_name(protocols, protocol);

@@ -78,12 +78,6 @@ void registers_store_bits(struct registers *registers, uint8_t reg, const struct
 							   .doubts = (uint16_t)bits->doubts };
 }
 
-void registers_store_address(struct registers *registers, uint8_t reg, const struct hark_addr *addr,
-			     bool is_ipv6)
-{
-	registers_store(registers, reg, addr->bytes + (is_ipv6 ? 0 : 12), is_ipv6 ? 16 : 4);
-}
-
 static uint32_t doubts_of(const struct cell *cells, uint32_t length)
 {
 	uint32_t doubts = 0;

@@ -16,6 +16,20 @@ static int input(struct machine *machine, struct states *states)
 					 deliver_all(machine, states, HARK_FIREWALL_ACCEPT);
 }
 
+/* From one interface to the other, which packet.out is. */
+static int cross(struct machine *machine, struct states *states)
+{
+	int error;
+
+	machine->packet.has_out = true;
+	error = hook_run(machine, RULE_HOOK_FORWARD, states);
+	machine->packet.in = NULL;
+	machine->packet.has_in = false;
+	if (!error)
+		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
+	return error ? error : hook_run_device(machine, RULE_HOOK_EGRESS, states);
+}
+
 /* What comes back from another host, if it answers. */
 static int forward_reply(struct machine *machine, struct states *states)
 {
@@ -32,15 +46,8 @@ static int forward_reply(struct machine *machine, struct states *states)
 	}
 	error = hook_run(machine, RULE_HOOK_PREROUTING, states);
 	machine->packet.out = before.in;
-	machine->packet.has_out = true;
 	if (!error)
-		error = hook_run(machine, RULE_HOOK_FORWARD, states);
-	machine->packet.in = NULL;
-	machine->packet.has_in = false;
-	if (!error)
-		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
-	if (!error)
-		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
+		error = cross(machine, states);
 	machine->packet = before;
 	return error;
 }
@@ -53,14 +60,7 @@ static int forward(struct machine *machine, const struct packet_state *state, st
 	int error;
 
 	machine->packet.out = ruleset_interface(machine->ruleset, oif);
-	machine->packet.has_out = true;
-	error = hook_run(machine, RULE_HOOK_FORWARD, states);
-	machine->packet.in = NULL;
-	machine->packet.has_in = false;
-	if (!error)
-		error = hook_run(machine, RULE_HOOK_POSTROUTING, states);
-	if (!error)
-		error = hook_run_device(machine, RULE_HOOK_EGRESS, states);
+	error = cross(machine, states);
 	machine->packet.in = before.in;
 	machine->packet.has_in = before.has_in;
 	if (!error && machine_is_tcp(machine))

@@ -199,17 +199,6 @@ static int set_payload(struct machine *machine, struct rule_run *run, uint32_t e
 	return set_rewritten(machine, run, expression, registers, condition);
 }
 
-static int may_stop(const struct machine *machine, struct condition *condition, uint32_t doubts)
-{
-	struct condition some = { 0 };
-	int error = condition_of_some(&some, &machine->all, doubts);
-
-	if (!error)
-		error = condition_and(condition, &some);
-	condition_fini(&some);
-	return error;
-}
-
 static int update_set(const struct machine *machine, const struct rule_expression *e,
 		      struct condition *condition)
 {
@@ -219,10 +208,10 @@ static int update_set(const struct machine *machine, const struct rule_expressio
 		uint8_t op = ruleset->expressions.items[e->first_inner + i].op;
 
 		if (op != RULE_OP_COUNTER && op != RULE_OP_LAST)
-			return may_stop(machine, condition, DOUBT(RATE));
+			return may_break(machine, condition, DOUBT(RATE));
 	}
 	/* A set that is full takes no more: the rule ends, or does not if it is inverted. */
-	return may_stop(machine, condition, DOUBT(SET));
+	return may_break(machine, condition, DOUBT(SET));
 }
 
 static int use_object(struct machine *machine, const struct rule_expression *e,
@@ -240,8 +229,8 @@ static int use_object(struct machine *machine, const struct rule_expression *e,
 	if (error || e->key == OBJECT_COUNTER)
 		return error;
 	if (e->key == OBJECT_QUOTA || e->key == OBJECT_LIMIT || e->key == OBJECT_CONNLIMIT)
-		return may_stop(machine, condition, DOUBT(RATE));
-	return e->key ? 0 : may_stop(machine, condition, DOUBT(UNDECODED));
+		return may_break(machine, condition, DOUBT(RATE));
+	return e->key ? 0 : may_break(machine, condition, DOUBT(UNDECODED));
 }
 
 /* --- Targets of x_tables --- */

@@ -77,11 +77,6 @@ const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, ui
 	return NULL;
 }
 
-bool ruleset_is_empty(const struct ruleset *ruleset)
-{
-	return ruleset->chains.n == 0 && ruleset->programs.n == 0;
-}
-
 /* Which families an expression of a chain of that family has tracked, as nf_ct_netns_get() does. */
 static void track(struct ruleset *ruleset, uint8_t family)
 {

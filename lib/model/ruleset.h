@@ -434,7 +434,4 @@ const struct rule_interface *ruleset_interface(const struct ruleset *ruleset, ui
 void ruleset_find_conntrack(struct ruleset *ruleset);
 void ruleset_find_comments(struct ruleset *ruleset);
 
-/* Whether a packet meets anything at all: rules, programs. */
-bool ruleset_is_empty(const struct ruleset *ruleset);
-
 #endif
